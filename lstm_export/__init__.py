@@ -1,0 +1,37 @@
+"""Recurrent networks as ONNX bundles: any batch, any length, the same numbers everywhere.
+
+The names below load when they are first used, so that `import lstm_export` costs nothing and the
+runtime never sees torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from lstm_export.errors import LstmExportError as LstmExportError
+    from lstm_export.exporting.bundle import export_bundle as export_bundle
+    from lstm_export.parity.verify import verify as verify
+    from lstm_export.runtime.load import load as load
+
+_HOMES = {
+    "LstmExportError": "lstm_export.errors",
+    "export_bundle": "lstm_export.exporting.bundle",
+    "load": "lstm_export.runtime.load",
+    "verify": "lstm_export.parity.verify",
+}
+
+__all__ = ["LstmExportError", "__version__", "export_bundle", "load", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

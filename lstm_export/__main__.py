@@ -1,0 +1,3 @@
+from lstm_export.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The deployed folder: layout, manifest, golden values, reading and writing."""

@@ -1,0 +1,108 @@
+"""The manifest: a bundle's contract, origin and checksums in one JSON file.
+
+Its own bytes are covered too: `checksum` is the sha256 of the file with that one value replaced
+by 64 zeros, so a change of any byte of any file of a bundle is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from lstm_export.contract import (
+    FORMAT_VERSION,
+    Contract,
+    DataOrigin,
+    Forecast,
+    GraphSpec,
+    checked_version,
+)
+from lstm_export.decode import decode
+from lstm_export.errors import BundleError, ChecksumError, ContractError
+
+_BLANK = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """Size and sha256 of one file of the bundle."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a bundle comes from. Versions and metrics are plain, for people to read."""
+
+    source_kind: str
+    data: DataOrigin | None = None
+    seed: int | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ParitySummary:
+    """The verdict at export time: the worst error and the bound it had to keep, by output."""
+
+    passed: bool
+    cases: int
+    worst_error: float
+    worst_bound: float
+    torch_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything a bundle says of itself."""
+
+    task: Literal["forecast", "module"]
+    graphs: dict[str, GraphSpec]
+    opset_version: int
+    ir_version: int
+    files: dict[str, FileEntry]
+    provenance: Provenance
+    forecast: Forecast | None = None
+    variants: dict[str, str] = field(default_factory=dict)
+    parity: ParitySummary | None = None
+
+    def contract(self, graph: str) -> Contract:
+        """The contract of one graph of the bundle, by file name."""
+        if graph not in self.graphs:
+            raise BundleError(f"the bundle has no {graph}; it has {', '.join(sorted(self.graphs))}")
+        return Contract(task=self.task, graph=self.graphs[graph], forecast=self.forecast)
+
+    def to_bytes(self) -> bytes:
+        """The manifest file, its checksum filled in."""
+        body = {"format_version": FORMAT_VERSION, "checksum": _BLANK, **asdict(self)}
+        text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return text.replace(f'"checksum": "{_BLANK}"', f'"checksum": "{digest}"', 1).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, where: str) -> Manifest:
+        """Reads `to_bytes`. Raises ChecksumError, NewerFormatError or ContractError."""
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise BundleError(f"{where} is not a manifest: not JSON ({error})") from None
+        body = checked_version(body, where)
+        checksum = body.pop("checksum", None)
+        blank = content.replace(f'"checksum": "{checksum}"'.encode(), _blank_field(), 1)
+        if checksum != hashlib.sha256(blank).hexdigest():
+            raise ChecksumError(
+                f"{where} was changed after it was written: its checksum does not match. "
+                "Export the bundle again, or fetch it again from where it came"
+            )
+        body.pop("format_version")
+        manifest = decode(cls, body, where)
+        if manifest.task == "forecast" and manifest.forecast is None:
+            raise ContractError(f"{where}: the task is forecast, but its terms are missing")
+        return manifest
+
+
+def _blank_field() -> bytes:
+    return f'"checksum": "{_BLANK}"'.encode()

@@ -1,0 +1,86 @@
+"""Opening a bundle folder: nothing is handed out before its checksum has been compared."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.manifest import FileEntry, Manifest
+from lstm_export.errors import BundleError, ChecksumError
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle on disk and its manifest."""
+
+    path: Path
+    manifest: Manifest
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one file. Raises BundleError if absent, ChecksumError if changed."""
+        entry = self.manifest.files.get(name)
+        if entry is None:
+            raise BundleError(f"{self.path}: the manifest lists no {name}")
+        return _read_checked(self.path / name, entry)
+
+    def damages(self) -> tuple[str, ...]:
+        """Every way in which the folder differs from its manifest, each as one sentence."""
+        found: list[str] = []
+        for name, entry in sorted(self.manifest.files.items()):
+            try:
+                _read_checked(self.path / name, entry)
+            except BundleError as error:
+                found.append(str(error))
+        expected = {*self.manifest.files, LAYOUT.manifest}
+        for path in sorted(self.path.rglob("*")):
+            name = path.relative_to(self.path).as_posix()
+            if not path.is_dir() and name not in expected:
+                found.append(f"{path} is not listed in the manifest: remove it")
+        return tuple(found)
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Reads and checks the manifest of the bundle at `path`.
+
+    Raises BundleError where there is no bundle, ChecksumError where the manifest was changed and
+    NewerFormatError where a newer version wrote it.
+    """
+    folder = Path(path)
+    if not folder.exists():
+        raise BundleError(f"there is no bundle at {folder}")
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; a bundle is a folder with a {LAYOUT.manifest}")
+    file = folder / LAYOUT.manifest
+    if not file.is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {LAYOUT.manifest}")
+    manifest = Manifest.from_bytes(_read(file), str(file))
+    for name in manifest.files:
+        _refuse_escape(folder, name)
+    return Bundle(folder, manifest)
+
+
+def _refuse_escape(folder: Path, name: str) -> None:
+    # A manifest that names "../weights" would have a reader open files it was never given.
+    target = (folder / name).resolve()
+    if folder.resolve() not in target.parents:
+        raise BundleError(f"{folder / LAYOUT.manifest} names {name!r}, which leaves the bundle")
+
+
+def _read_checked(path: Path, entry: FileEntry) -> bytes:
+    if not path.is_file():
+        raise BundleError(f"{path} is listed in the manifest but missing")
+    content = _read(path)
+    if len(content) != entry.bytes:
+        raise ChecksumError(f"{path}: expected {entry.bytes} bytes, found {len(content)}")
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise ChecksumError(f"{path} was changed after it was written: its sha256 does not match")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from None

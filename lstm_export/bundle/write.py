@@ -1,0 +1,32 @@
+"""Writing a bundle: all its files and the manifest that covers them, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.manifest import FileEntry, Manifest
+from lstm_export.files import new_folder
+
+
+def write_bundle(
+    path: Path, manifest: Manifest, contents: Mapping[str, bytes], *, force: bool = False
+) -> Manifest:
+    """Writes the bundle at `path`; `manifest.files` is filled in from `contents`.
+
+    Returns the manifest as written. Raises OutputError; then nothing is left behind and an older
+    bundle at `path` is untouched.
+    """
+    entries = {
+        name: FileEntry(len(body), hashlib.sha256(body).hexdigest())
+        for name, body in sorted(contents.items())
+    }
+    complete = replace(manifest, files=entries)
+    with new_folder(path, force=force) as folder:
+        for name, body in contents.items():
+            (folder / name).write_bytes(body)
+        (folder / LAYOUT.manifest).write_bytes(complete.to_bytes())
+    return complete

@@ -1,0 +1,41 @@
+"""Results go to stdout, talk goes to stderr, and `--json` makes the result one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
+
+
+def say(message: str) -> None:
+    """Talk: progress, notes and hints, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def emit(message: str) -> None:
+    """A result for people, on stdout."""
+    print(message, flush=True)
+
+
+def emit_json(document: Mapping[str, Any]) -> None:
+    """A result for machines, on stdout."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned with spaces: the first to the left, the others to the right."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

@@ -1,0 +1,84 @@
+"""The `lstm-export` program: its commands, and one table from errors to exit codes.
+
+Exit codes: 0 done, 1 a check failed, 2 bad use or bad input, 70 our own fault, 130 interrupted.
+Command files import nothing heavy at the top, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from lstm_export.cli.data import data
+from lstm_export.cli.demo import demo
+from lstm_export.cli.export import export
+from lstm_export.cli.inspect import inspect
+from lstm_export.cli.predict import predict
+from lstm_export.cli.train import train
+from lstm_export.cli.verify import verify
+from lstm_export.errors import LstmExportError, ParityError
+
+DONE, CHECK_FAILED, BAD_INPUT, OWN_FAULT, INTERRUPTED = 0, 1, 2, 70, 130
+
+app = typer.Typer(
+    name="lstm-export",
+    help="Recurrent networks as ONNX bundles: any batch, any length, the same numbers everywhere.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (demo, data, train, export, verify, predict, inspect):
+    app.command()(command)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Recurrent networks as ONNX bundles: any batch, any length, the same numbers everywhere."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the program on `arguments` (default: the process's own) and exits with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code; nothing but SystemExit escapes."""
+    # Accepted anywhere on the line: people append it to the command that just failed.
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        result = app(arguments, prog_name="lstm-export", standalone_mode=False)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _report(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return result if isinstance(result, int) else DONE
+
+
+def _report(error: Exception) -> int:
+    if isinstance(error, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    if isinstance(error, LstmExportError):
+        print(f"error: {error}", file=sys.stderr)
+        return CHECK_FAILED if isinstance(error, ParityError) else BAD_INPUT
+    if hasattr(error, "format_message"):  # typer's and click's own usage errors
+        print(f"error: {error.format_message()}", file=sys.stderr)
+        return BAD_INPUT
+    if isinstance(error, BrokenPipeError):
+        return DONE
+    print(
+        f"error: {type(error).__name__}: {error}\n"
+        "This is a fault of lstm-export itself; run again with --debug and report what it prints.",
+        file=sys.stderr,
+    )
+    return OWN_FAULT

@@ -1,0 +1,1 @@
+"""Tensors against tensors: the parity rule, its results as data, the inputs to compare on."""

@@ -1,0 +1,201 @@
+"""What a model promises to whoever runs it, as frozen values.
+
+A `Contract` travels in two places: in a bundle's manifest and in the `metadata_props` of every
+ONNX file, so that a bare `model.onnx` works too. Nothing here knows of NumPy, torch or ONNX.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from lstm_export.decode import decode
+from lstm_export.errors import ContractError, NewerFormatError
+
+FORMAT_VERSION = 1
+METADATA_KEY = "lstm_export"
+"""The key under which an ONNX file carries its contract."""
+
+BATCH = "batch"
+SEQUENCE_LENGTH = "sequence_length"
+
+Cell = Literal["lstm", "gru", "rnn"]
+CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
+Scaler = Literal["standard", "minmax", "none"]
+SCALERS: tuple[Scaler, ...] = ("standard", "minmax", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One graph input or output. A named axis is dynamic, an integer one is fixed."""
+
+    name: str
+    dtype: str
+    axes: tuple[str | int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype} ({', '.join(str(axis) for axis in self.axes)})"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSpec:
+    """The inputs and outputs of one ONNX file, in the file's order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table a model was trained on; the range is that of its training part."""
+
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much of a series a forecaster sees, and how much it predicts, in rows."""
+
+    context_length: int
+    horizon: int
+    difference: int = 0
+    """K: the model sees x[t] − x[t−K] and predicts the like; 0 leaves the series as it is."""
+
+    @property
+    def shortest(self) -> int:
+        """The shortest sequence_length that `model.onnx` takes."""
+        return self.difference + 1
+
+    @property
+    def history(self) -> int:
+        """Raw rows from which one window of `context_length` is made."""
+        return self.context_length + self.difference
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """scaled = (value − offset) / scale, per column, after differencing."""
+
+    kind: Scaler
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrent:
+    """The recurrent layers, in the words of torch.nn.LSTM."""
+
+    cell: Cell
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    bidirectional: bool = False
+    proj_size: int = 0
+
+    @property
+    def num_directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @property
+    def state_size(self) -> int:
+        """Width of h per direction: `proj_size` where there is a projection, else `hidden_size`."""
+        return self.proj_size or self.hidden_size
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """The time column of a table and its regular step, so that timestamps can be continued."""
+
+    column: str
+    unit: Literal["row", "second", "day", "business day", "month", "year"]
+    step: int
+    """Units between two rows."""
+    format: str
+    """How a timestamp is written: a strftime pattern, or "number" for plain numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Raw rows in, the next `horizon` rows of the targets out, both in the table's own units.
+
+    `x` is (batch, sequence_length, len(features)) and `output` is
+    (batch, horizon, len(targets)). With `window.difference` K > 0 every target is a feature.
+    """
+
+    features: tuple[Column, ...]
+    targets: tuple[Column, ...]
+    window: Window
+    input_scaling: Scaling
+    target_scaling: Scaling
+    recurrent: Recurrent
+    time: TimeAxis | None = None
+
+    @property
+    def causal(self) -> bool:
+        """Whether an output depends on the past alone, so that the model can stream."""
+        return not self.recurrent.bidirectional
+
+    @property
+    def target_positions(self) -> tuple[int, ...]:
+        """Where each target stands among the features; raises ValueError if one does not."""
+        names = [column.name for column in self.features]
+        return tuple(names.index(column.name) for column in self.targets)
+
+    @property
+    def feeds_back(self) -> bool:
+        """Whether a forecast is itself a complete next input row."""
+        return [c.name for c in self.features] == [c.name for c in self.targets]
+
+
+@dataclass(frozen=True, slots=True)
+class DataOrigin:
+    """What a model was trained on."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What one ONNX file promises: its task, its tensors and the task's own terms."""
+
+    task: Literal["forecast", "module"]
+    graph: GraphSpec
+    forecast: Forecast | None = None
+
+    def to_json(self) -> str:
+        """Canonical JSON: the same contract gives the same bytes."""
+        body = {"format_version": FORMAT_VERSION, **asdict(self)}
+        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Contract:
+        """Reads what `to_json` wrote. Raises ContractError or NewerFormatError naming `where`."""
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ContractError(f"{where}: the contract is not JSON: {error}") from None
+        body = checked_version(body, where)
+        body.pop("format_version")
+        return decode(cls, body, where)
+
+
+def checked_version(body: object, where: str) -> dict[str, Any]:
+    """`body` as a dict whose `format_version` this package can read."""
+    if not isinstance(body, Mapping):
+        raise ContractError(f"{where}: expected a JSON object, got {type(body).__name__}")
+    version = body.get("format_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ContractError(f"{where}: format_version must be an integer ≥ 1, got {version!r}")
+    if version > FORMAT_VERSION:
+        raise NewerFormatError(
+            f"{where} has format version {version}; this lstm-export reads up to {FORMAT_VERSION}: "
+            "pip install --upgrade lstm-export"
+        )
+    return dict(body)

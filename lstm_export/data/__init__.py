@@ -1,0 +1,1 @@
+"""Tables in; series, windows, splits and scaling out. Reading needs NumPy alone."""

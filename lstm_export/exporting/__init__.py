@@ -1,0 +1,1 @@
+"""From a torch module to ONNX: recurrent lowering, graph checks, the bundle."""

@@ -1,0 +1,162 @@
+"""The forecaster: front end → recurrent → head, with every preprocessing step inside.
+
+In raw units, for K = `window.difference` and an input x of shape
+(batch, sequence_length, input_size)::
+
+    d[t] = x[t] − x[t−K]                       (d = x where K is 0)
+    z[t] = (d[t] − offset) / scale
+    p    = head(recurrent(z)) · target_scale + target_offset
+    x̂[t+h] = p[h] + x̂[t+h−K]                   where x̂ is x up to t
+
+Both modules below are traced as they stand, so what is trained, exported and verified is one
+set of equations.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lstm_export.contract import Forecast, Recurrent
+
+
+class Forecaster(nn.Module):
+    """Raw rows in, the next `horizon` rows of the targets out.
+
+    The state_dict holds `recurrent.*` and `head.*`; scaling is part of the contract, not of the
+    weights.
+    """
+
+    offset: Tensor
+    scale: Tensor
+    target_offset: Tensor
+    target_scale: Tensor
+
+    def __init__(self, forecast: Forecast, dropout: float = 0.0) -> None:
+        super().__init__()
+        spec = forecast.recurrent
+        self.forecast = forecast
+        self.recurrent = recurrent_layers(spec, dropout)
+        self.dropout = nn.Dropout(dropout)
+        width = spec.state_size * spec.num_directions
+        self.head = nn.Linear(width, forecast.window.horizon * len(forecast.targets))
+        for name, values in (
+            ("offset", forecast.input_scaling.offset),
+            ("scale", forecast.input_scaling.scale),
+            ("target_offset", forecast.target_scaling.offset),
+            ("target_scale", forecast.target_scaling.scale),
+        ):
+            self.register_buffer(name, torch.tensor(values), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, sequence_length, features) in raw units to (batch, horizon, targets).
+
+        sequence_length is at least `window.shortest`.
+        """
+        lag = self.forecast.window.difference
+        differences = x[:, lag:] - x[:, :-lag] if lag else x
+        predicted = self.unscale(self.scaled((differences - self.offset) / self.scale))
+        if not lag:
+            return predicted
+        known = self.targets_of(x[:, -lag:])[:, : self.forecast.window.horizon]
+        return add_back(predicted, known, lag)
+
+    def scaled(self, z: Tensor) -> Tensor:
+        """The trained part: (batch, context_length, features) to (batch, horizon, targets).
+
+        Both sides are differenced and scaled.
+        """
+        _, state = self.recurrent(z)
+        hidden = state[0] if isinstance(state, tuple) else state
+        if self.forecast.recurrent.bidirectional:
+            last = torch.cat([hidden[-2], hidden[-1]], dim=-1)
+        else:
+            last = hidden[-1]
+        return self.predict_from(last)
+
+    def predict_from(self, features: Tensor) -> Tensor:
+        """The head: (..., width) to (..., horizon, targets), scaled."""
+        horizon, targets = self.forecast.window.horizon, len(self.forecast.targets)
+        return self.head(self.dropout(features)).unflatten(-1, (horizon, targets))
+
+    def unscale(self, predicted: Tensor) -> Tensor:
+        """Scaled differences of the targets in raw units."""
+        return predicted * self.target_scale + self.target_offset
+
+    def targets_of(self, x: Tensor) -> Tensor:
+        """The target columns, on the last axis, of raw rows."""
+        positions = self.forecast.target_positions
+        if positions == tuple(range(x.shape[-1])):
+            return x
+        return torch.stack([x[..., position] for position in positions], dim=-1)
+
+
+class ForecasterStream(nn.Module):
+    """The same forecaster as a state machine: a forecast for every step, state in and out.
+
+    Inputs are `x` (batch, sequence_length, features), `initial_h`, for an LSTM `initial_c`, and
+    with differencing `initial_rows` (batch, K, features), the K raw rows before x. Outputs are
+    `output` (batch, sequence_length, horizon, targets) and the matching `final_*`.
+    """
+
+    def __init__(self, model: Forecaster) -> None:
+        super().__init__()
+        if not model.forecast.causal:
+            raise ValueError("a model of two directions needs the whole sequence: it cannot stream")
+        self.model = model
+
+    def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        forecast = self.model.forecast
+        lag = forecast.window.difference
+        carried, rows = (state[:-1], state[-1]) if lag else (state, None)
+        seen = x if rows is None else torch.cat([rows, x], dim=1)
+        differences = x if rows is None else x - seen[:, :-lag]
+        z = (differences - self.model.offset) / self.model.scale
+        initial = carried if forecast.recurrent.cell == "lstm" else carried[0]
+        y, final = self.model.recurrent(z, initial)
+        predicted = self.model.unscale(self.model.predict_from(y))
+        final = final if isinstance(final, tuple) else (final,)
+        if rows is None:
+            return (predicted, *final)
+        known = self._known(self.model.targets_of(seen), x.shape[1])
+        return (add_back(predicted, known, lag), *final, seen[:, -lag:])
+
+    def _known(self, seen: Tensor, length: int) -> Tensor:
+        """For each step t the raw targets at t+1−K, t+2−K, …: (batch, length, ≤ K, targets)."""
+        window = self.model.forecast.window
+        count = min(window.horizon, window.difference)
+        if count == 1:
+            return seen[:, 1 : 1 + length].unsqueeze(2)
+        steps = torch.arange(length, device=seen.device).unsqueeze(1)
+        return seen[:, steps + torch.arange(1, count + 1, device=seen.device)]
+
+
+def recurrent_layers(spec: Recurrent, dropout: float) -> nn.RNNBase:
+    """The torch layers for `spec`, batch first; dropout acts between layers."""
+    cells = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+    projection = {"proj_size": spec.proj_size} if spec.proj_size else {}
+    return cells[spec.cell](
+        spec.input_size,
+        spec.hidden_size,
+        spec.num_layers,
+        batch_first=True,
+        bidirectional=spec.bidirectional,
+        dropout=dropout if spec.num_layers > 1 else 0.0,
+        **projection,
+    )
+
+
+def add_back(predicted: Tensor, known: Tensor, lag: int) -> Tensor:
+    """Undoes differencing along the horizon: x̂[h] = predicted[h] + x̂[h−K].
+
+    `predicted` is (..., horizon, targets); `known` (..., min(horizon, K), targets) holds the last
+    K known values, oldest first, as far as the horizon reaches.
+    """
+    horizon = predicted.shape[-2]
+    if horizon <= lag:
+        return predicted + known
+    # Steps that lie K apart build on each other: one row of the grid per round, summed downwards.
+    rounds = -(-horizon // lag)
+    padded = nn.functional.pad(predicted, (0, 0, 0, rounds * lag - horizon))
+    grid = padded.unflatten(-2, (rounds, lag)).cumsum(dim=-3) + known.unsqueeze(-3)
+    return grid.flatten(-3, -2)[..., :horizon, :]

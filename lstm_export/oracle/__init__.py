@@ -1,0 +1,1 @@
+"""LSTM, GRU and RNN in NumPy float64, written to be read: the judge of everyone else."""

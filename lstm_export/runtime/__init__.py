@@ -1,0 +1,1 @@
+"""Running a bundle with numpy and onnxruntime, nothing else."""
