@@ -1,0 +1,137 @@
+"""Recurrent layers as single opaque nodes while a module is traced.
+
+torch.export would unroll or specialise nn.LSTM, nn.GRU and nn.RNN. Inside `recurrent_capture`
+their forward emits one `lstm_export::Recurrent` node instead, which `lowering` later turns into
+ONNX operators. Its inputs are x, the initial h and c, then W, R, B and P of `gates.LayerWeights`
+for each layer, absent ones left empty. Its outputs are y, in x's own layout, and the final h and,
+for an LSTM, c, all of the shapes that torch gives them. One node for the whole module keeps torch
+from seeing the transposes between layers, whose strides would make it specialise lengths.
+
+The classes are patched, so subclasses that call super().forward() are reached, but the patch acts
+only in a thread that is capturing and only on modules that it was given: everyone else gets
+torch's own forward. Weights are read before tracing, which leaves the module as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from lstm_export.errors import ExportError
+from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
+
+DOMAIN = "lstm_export"
+OP_TYPE = "Recurrent"
+
+_CLASSES: tuple[type[nn.RNNBase], ...] = (nn.LSTM, nn.GRU, nn.RNN)
+_originals: dict[type, Callable[..., Any]] = {}
+_patch_lock = threading.Lock()
+_patch_users = 0
+_capturing = threading.local()
+
+Layers = tuple[LayerWeights, ...]
+
+
+@contextlib.contextmanager
+def recurrent_capture(module: nn.Module) -> Iterator[None]:
+    """Within the block, in this thread, recurrent layers inside `module` trace as opaque nodes."""
+    layers = {
+        id(child): (path, onnx_layers(child))
+        for path, child in module.named_modules()
+        if isinstance(child, _CLASSES)
+    }
+    _install()
+    previous = getattr(_capturing, "layers", None)
+    _capturing.layers = layers
+    try:
+        yield
+    finally:
+        _capturing.layers = previous
+        _remove()
+
+
+def _install() -> None:
+    global _patch_users
+    with _patch_lock:
+        if _patch_users == 0:
+            for cls in _CLASSES:
+                _originals[cls] = cls.forward
+                cls.forward = _dispatching(cls.forward)  # type: ignore[method-assign]
+        _patch_users += 1
+
+
+def _remove() -> None:
+    global _patch_users
+    with _patch_lock:
+        _patch_users -= 1
+        if _patch_users == 0:
+            for cls, forward in _originals.items():
+                cls.forward = forward  # type: ignore[attr-defined]
+            _originals.clear()
+
+
+def _dispatching(original: Callable[..., Any]) -> Callable[..., Any]:
+    def forward(self: nn.RNNBase, input: Any, hx: Any = None) -> Any:
+        captured = (getattr(_capturing, "layers", None) or {}).get(id(self))
+        if captured is None:
+            return original(self, input, hx)
+        return _traced_forward(self, *captured, input, hx)
+
+    return forward
+
+
+def _traced_forward(module: nn.RNNBase, path: str, layers: Layers, x: Any, hx: Any) -> Any:
+    if isinstance(x, PackedSequence):
+        raise ExportError(f"{path}: packed sequences cannot be exported yet; feed a padded tensor")
+    lstm = cell_of(module) == "lstm"
+    initial: tuple[Tensor | None, ...] = (None, None)
+    if hx is not None:
+        initial = tuple(hx) if lstm else (hx, None)
+    batch_first = module.batch_first
+    if unbatched := x.dim() == 2:
+        batch_first = False
+        x = x.unsqueeze(1)
+        initial = tuple(s if s is None else s.unsqueeze(1) for s in initial)
+    y, *state = _node(module, path, layers, x, initial, batch_first)
+    if unbatched:
+        y, state = y.squeeze(1), [s.squeeze(1) for s in state]
+    return y, tuple(state) if lstm else state[0]
+
+
+def _node(
+    module: nn.RNNBase,
+    path: str,
+    layers: Layers,
+    x: Tensor,
+    initial: tuple[Tensor | None, ...],
+    batch_first: bool,
+) -> Sequence[Tensor]:
+    batch = x.shape[0 if batch_first else 1]
+    directions = 2 if module.bidirectional else 1
+    width = module.proj_size or module.hidden_size
+    states = directions * module.num_layers
+    shapes = [(x.shape[0], x.shape[1], directions * width), (states, batch, width)]
+    if cell_of(module) == "lstm":
+        shapes.append((states, batch, module.hidden_size))
+    weights = [part for layer in layers for part in (layer.W, layer.R, layer.B, layer.P)]
+    return torch.onnx.ops.symbolic_multi_out(
+        f"{DOMAIN}::{OP_TYPE}",
+        [x, *initial, *weights],
+        dtypes=[x.dtype] * len(shapes),
+        shapes=shapes,
+        attrs={
+            "cell": cell_of(module),
+            "nonlinearity": getattr(module, "nonlinearity", "tanh"),
+            "hidden_size": module.hidden_size,
+            "num_layers": module.num_layers,
+            "batch_first": int(batch_first),
+            "path": path,
+        },
+        version=1,
+    )
