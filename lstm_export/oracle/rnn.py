@@ -1,0 +1,28 @@
+"""One layer of a plain (Elman) RNN, as torch.nn.RNN documents it::
+
+    h[t] = tanh(W_ih x[t] + b_ih + W_hh h[t−1] + b_hh)
+
+Elman, "Finding Structure in Time" (1990).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lstm_export.oracle.layer import Array, LayerWeights, State
+
+GATES = 1
+
+
+def rnn(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
+    """Runs x (batch, sequence_length, input_size) from (h,).
+
+    Gives y (batch, sequence_length, hidden_size) and the last (h,); h is (batch, hidden_size).
+    """
+    (h,) = state
+    y = np.empty((*x.shape[:2], h.shape[1]))
+    from_input = x @ weights.weight_ih.T + weights.bias_ih
+    for t in range(x.shape[1]):
+        h = np.tanh(from_input[:, t] + h @ weights.weight_hh.T + weights.bias_hh)
+        y[:, t] = h
+    return y, (h,)
