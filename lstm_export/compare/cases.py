@@ -1,0 +1,136 @@
+"""Inputs to compare forecasters on: the shapes, scales and states that a model must hold for.
+
+The values look like what the model was trained on, and are the same on every machine: they come
+from NumPy's PCG64 by additions and multiplications alone, never through a library's sine or
+logarithm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_export.contract import Forecast
+
+Scale = Literal["tiny", "typical", "large"]
+State = Literal["zero", "random"]
+Inputs = dict[str, npt.NDArray[np.float32]]
+
+BATCHES = (1, 2, 3, 17)
+LONG = 500
+SCALES: dict[Scale, float] = {"tiny": 1e-3, "typical": 1.0, "large": 30.0}
+"""Spread of what the recurrent layers see, in units of the training data's: gates that hardly
+move, gates that work, and gates that saturate."""
+STATES: tuple[State, ...] = ("zero", "random")
+
+_LIMIT = 1e30
+"""No raw value exceeds this: a forecast near the end of float32 says nothing about parity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One shape at one scale; a streamed case also has a state, a whole one has None."""
+
+    batch: int
+    length: int
+    scale: Scale
+    state: State | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """For example `batch3-length500-large-random`."""
+        parts = [f"batch{self.batch}", f"length{self.length}", self.scale]
+        return "-".join([*parts, self.state] if self.state else parts)
+
+
+def shape_matrix(terms: Forecast) -> tuple[Case, ...]:
+    """The cases of `model.onnx`: batch × length × scale.
+
+    Lengths are the shortest that the model takes, one window of the trained context, one row more,
+    and 500, in raw rows.
+    """
+    window = terms.window
+    return _matrix(_lengths(window.shortest, window.history), (None,))
+
+
+def stream_matrix(terms: Forecast) -> tuple[Case, ...]:
+    """The cases of `stream.onnx`: batch × length × scale × state; the shortest length is 1."""
+    return _matrix(_lengths(1, terms.window.context_length), STATES)
+
+
+def case_inputs(terms: Forecast, case: Case) -> Inputs:
+    """The inputs of one case, for `model.onnx` where it has no state, else for `stream.onnx`."""
+    if case.state is None:
+        return model_inputs(terms, case.batch, case.length, case.scale, case.seed)
+    return stream_inputs(terms, case.batch, case.length, case.scale, case.state, case.seed)
+
+
+def model_inputs(terms: Forecast, batch: int, length: int, scale: Scale, seed: int) -> Inputs:
+    """`x`, float32 (batch, length, features), in raw units."""
+    return {"x": _series(terms, batch, length, scale, np.random.default_rng(seed))}
+
+
+def stream_inputs(
+    terms: Forecast, batch: int, length: int, scale: Scale, state: State, seed: int
+) -> Inputs:
+    """`x` with the state that `stream.onnx` takes, in its order.
+
+    A random state is uniform in (−1, 1) for h, where a cell can really be, and in (−2, 2) for c.
+    `initial_rows` are always the K raw rows before x: zeros would be another series.
+    """
+    rng = np.random.default_rng(seed)
+    lag, spec = terms.window.difference, terms.recurrent
+    rows = _series(terms, batch, lag + length, scale, rng)
+    reach = {"zero": 0.0, "random": 1.0}[state]
+    inputs = {"x": rows[:, lag:]}
+    h_shape = (spec.num_layers * spec.num_directions, batch, spec.state_size)
+    inputs["initial_h"] = (reach * _uniform(rng, h_shape)).astype(np.float32)
+    if spec.cell == "lstm":
+        c_shape = (*h_shape[:2], spec.hidden_size)
+        inputs["initial_c"] = (2 * reach * _uniform(rng, c_shape)).astype(np.float32)
+    if lag:
+        inputs["initial_rows"] = rows[:, :lag]
+    return {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+
+
+def _series(
+    terms: Forecast, batch: int, length: int, scale: Scale, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Rows that start inside the columns' ranges and go on as the training data did."""
+    factor, lag, width = SCALES[scale], terms.window.difference, len(terms.features)
+    low, high = (
+        np.clip(np.array([getattr(c, end) for c in terms.features], np.float64), -_LIMIT, _LIMIT)
+        for end in ("minimum", "maximum")
+    )
+    centre, reach = (low + high) / 2, np.abs(high - low) / 2
+    scaling = terms.input_scaling
+    offset = np.array(scaling.offset, dtype=np.float64)
+    spread = np.array(scaling.scale) if scaling.kind != "none" else reach
+    noise = _uniform(rng, (batch, length, width))
+    values = centre + reach * noise
+    if lag:
+        steps = offset + factor * spread * noise
+        for t in range(lag, length):
+            values[:, t] = values[:, t - lag] + steps[:, t]
+    elif scale != "typical":
+        values = offset + factor * spread * noise
+    return np.clip(values, -_LIMIT, _LIMIT).astype(np.float32)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Uniform in [−1, 1)."""
+    return 2 * rng.random(shape) - 1
+
+
+def _lengths(shortest: int, context: int) -> tuple[int, ...]:
+    wanted = (shortest, context, context + 1, LONG)
+    return tuple(sorted({length for length in wanted if length >= shortest}))
+
+
+def _matrix(lengths: tuple[int, ...], states: tuple[State | None, ...]) -> tuple[Case, ...]:
+    grid = [(b, n, s, z) for z in states for s in SCALES for n in lengths for b in BATCHES]
+    return tuple(Case(*shape, seed=seed) for seed, shape in enumerate(grid))
