@@ -46,7 +46,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class ParitySummary:
-    """The verdict at export time: the worst error and the bound it had to keep, by output."""
+    """The verdict at export time: of all cases and outputs the one that came nearest its bound."""
 
     passed: bool
     cases: int

@@ -168,7 +168,7 @@ class _Lowering:
         return self.tape.op("ConstantOfShape", [shape], {"value": ir.tensor(np.zeros(1, "f4"))})
 
     def _first_step_columns(self, x: ir.Value, h: ir.Value) -> ir.Value:
-        """h (directions, batch, proj_size) as columns of x, zero but at each direction's first step.
+        """h (directions, batch, proj_size) as columns of x, zero after a direction's first step.
 
         Gives (sequence_length, batch, directions · proj_size).
         """

@@ -1,0 +1,73 @@
+"""A run as a bundle: trace, check against the golden values, write everything or nothing."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import onnx
+import torch
+
+import lstm_export
+from lstm_export.bundle.golden import golden_bytes
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.manifest import Manifest, Provenance
+from lstm_export.bundle.write import write_bundle
+from lstm_export.checkpoint import read_checkpoint
+from lstm_export.exporting.card import model_card
+from lstm_export.exporting.check import check_golden
+from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
+from lstm_export.exporting.golden import golden_cases
+from lstm_export.exporting.lowering import Target
+from lstm_export.exporting.module import IR_VERSION, OPSET_VERSION
+from lstm_export.files import refuse_existing
+from lstm_export.nn.build import build
+
+
+def export_bundle(
+    source: str | Path, path: str | Path, *, force: bool = False, target: Target = "portable"
+) -> Manifest:
+    """Exports the training run at `source` as a bundle at `path`; returns its manifest.
+
+    The graphs depend on the run's checkpoint alone: the same checkpoint gives the same bytes.
+    Raises CheckpointError if the run cannot be read, ExportError if the graphs do not keep the
+    parity rule, OutputError if `path` exists (without `force`) or cannot be written.
+    """
+    run, path = Path(source), Path(path)
+    refuse_existing(path, force=force)
+    checkpoint = read_checkpoint(run)
+    description = checkpoint.description
+    model = build(checkpoint)
+    specs = forecast_graphs(description.forecast)
+    graphs = {name: export_forecast(model, name, target) for name in specs}
+    golden = golden_cases(model, checkpoint.weights, specs)
+    parity = check_golden(graphs, golden)
+    manifest = Manifest(
+        task="forecast",
+        graphs=specs,
+        opset_version=OPSET_VERSION,
+        ir_version=IR_VERSION,
+        files={},
+        provenance=Provenance(
+            source_kind="run",
+            data=description.data,
+            seed=description.seed,
+            metrics=description.metrics,
+            versions={**description.versions, **_versions()},
+        ),
+        forecast=description.forecast,
+        variants={"float32": LAYOUT.model},
+        parity=parity,
+    )
+    card = model_card(description.forecast, description.data.name, parity)
+    contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
+    return write_bundle(path, manifest, contents, force=force)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "lstm_export": lstm_export.__version__,
+        "torch": torch.__version__,
+        "onnx": onnx.__version__,
+        "python": platform.python_version(),
+    }
