@@ -6,11 +6,11 @@ by 64 zeros, so a change of any byte of any file of a bundle is seen.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from lstm_export.bundle.digest import sha256_hex
 from lstm_export.contract import (
     FORMAT_VERSION,
     Contract,
@@ -79,7 +79,7 @@ class Manifest:
         """The manifest file, its checksum filled in."""
         body = {"format_version": FORMAT_VERSION, "checksum": _BLANK, **asdict(self)}
         text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = sha256_hex(text.encode())
         return text.replace(f'"checksum": "{_BLANK}"', f'"checksum": "{digest}"', 1).encode()
 
     @classmethod
@@ -92,7 +92,7 @@ class Manifest:
         body = checked_version(body, where)
         checksum = body.pop("checksum", None)
         blank = content.replace(f'"checksum": "{checksum}"'.encode(), _blank_field(), 1)
-        if checksum != hashlib.sha256(blank).hexdigest():
+        if checksum != sha256_hex(blank):
             raise ChecksumError(
                 f"{where} was changed after it was written: its checksum does not match. "
                 "Export the bundle again, or fetch it again from where it came"

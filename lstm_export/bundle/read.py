@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import FileEntry, Manifest
 from lstm_export.errors import BundleError, ChecksumError
@@ -74,7 +74,7 @@ def _read_checked(path: Path, entry: FileEntry) -> bytes:
     content = _read(path)
     if len(content) != entry.bytes:
         raise ChecksumError(f"{path}: expected {entry.bytes} bytes, found {len(content)}")
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
+    if sha256_hex(content) != entry.sha256:
         raise ChecksumError(f"{path} was changed after it was written: its sha256 does not match")
     return content
 

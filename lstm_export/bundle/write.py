@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import FileEntry, Manifest
 from lstm_export.files import new_folder
@@ -21,8 +21,7 @@ def write_bundle(
     bundle at `path` is untouched.
     """
     entries = {
-        name: FileEntry(len(body), hashlib.sha256(body).hexdigest())
-        for name, body in sorted(contents.items())
+        name: FileEntry(len(body), sha256_hex(body)) for name, body in sorted(contents.items())
     }
     complete = replace(manifest, files=entries)
     with new_folder(path, force=force) as folder:

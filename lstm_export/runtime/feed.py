@@ -1,0 +1,99 @@
+"""The boundary of the runtime: what a caller hands over becomes an array the graph takes, or one
+clear InputError."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_export.errors import InputError, OptionError
+
+OnNonfinite = Literal["raise", "pass"]
+Array = npt.NDArray[Any]
+Float32 = npt.NDArray[np.float32]
+
+_FLOAT32 = np.dtype(np.float32)
+# Beyond this OpenBLAS starts threads for a dot product.
+_SMALL = 10_000
+
+
+def checked_policy(on_nonfinite: str) -> OnNonfinite:
+    """`on_nonfinite` if it is one of the two. Raises OptionError."""
+    if on_nonfinite == "raise":
+        return "raise"
+    if on_nonfinite == "pass":
+        return "pass"
+    raise OptionError(f'on_nonfinite must be "raise" or "pass", got {on_nonfinite!r}')
+
+
+def as_array(value: object, name: str) -> Array:
+    """`value` as an array of one dtype, not copied if it is one. Raises InputError."""
+    if type(value) is np.ndarray:
+        return value
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        reason = "its rows differ in length" if "inhomogeneous" in str(error) else str(error)
+        raise InputError(f"{name}: expected an array of numbers: {reason}") from None
+    if np.any(getattr(value, "mask", False)) and isinstance(value, np.ndarray):
+        raise InputError(f"{name}: expected plain numbers, got an array with masked values")
+    return array
+
+
+def as_float32(array: Array, name: str, columns: Sequence[str] | None = None) -> Float32:
+    """`array` as float32 in C order: float64 and integers are cast, nothing else is.
+
+    Raises InputError for another dtype, or where a finite float64 is too large for float32.
+    """
+    dtype = array.dtype
+    if dtype == _FLOAT32:
+        return array if array.flags.c_contiguous else array.copy()
+    if dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize in (4, 8)):
+        with np.errstate(over="ignore"):
+            # Not np.ascontiguousarray: it would make a scalar rank 1.
+            cast: Float32 = array.astype(np.float32, order="C")
+        if dtype.kind == "f" and not all_finite(cast):
+            overflowed = np.isinf(cast) & np.isfinite(array)
+            if overflowed.any():
+                place = first_place(overflowed, columns)
+                largest = array[overflowed].flat[0]
+                raise InputError(f"{name}: {largest:g} at {place} is too large for float32")
+        return cast
+    raise InputError(f"{name}: expected float32, float64 or integer numbers, got {dtype}")
+
+
+def require_finite(array: Array, name: str, columns: Sequence[str] | None = None) -> None:
+    """Raises InputError naming the first NaN or infinity in `array` and their number."""
+    if all_finite(array):
+        return
+    bad = ~np.isfinite(array)
+    count = int(bad.sum())
+    others = f" ({count} of {array.size} values are not finite)" if count > 1 else ""
+    raise InputError(
+        f"{name}: {array[bad].flat[0]} at {first_place(bad, columns)}{others}: "
+        'fill the gap first, or load the model with on_nonfinite="pass"'
+    )
+
+
+def all_finite(array: Array) -> bool:
+    """Whether every value of a C-ordered `array` is finite."""
+    if array.size > _SMALL:
+        return bool(np.isfinite(array).all())
+    flat = array.reshape(-1)
+    # One call instead of two: for a single step the check must not cost as much as the model.
+    if math.isfinite(np.dot(flat, flat)):
+        return True
+    return bool(np.isfinite(array).all())
+
+
+def first_place(where: npt.NDArray[np.bool_], columns: Sequence[str] | None) -> str:
+    """The first True of `where` in words; with `columns` its axes are row, step and feature."""
+    index = [int(i) for i in np.unravel_index(int(np.argmax(where)), where.shape)]
+    if columns is None:
+        return f"[{', '.join(map(str, index))}]"
+    words = [f"row {index[0]}", f"step {index[1]}"] if len(index) == 3 else [f"step {index[0]}"]
+    return ", ".join([*words, f"feature {columns[index[-1]]!r}"])

@@ -1,0 +1,143 @@
+"""Raw sequences as a caller has them: one or a batch, as arrays or as a list of ragged ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_export.contract import Forecast
+from lstm_export.errors import InputError
+from lstm_export.runtime.feed import (
+    Array,
+    Float32,
+    OnNonfinite,
+    as_array,
+    as_float32,
+    require_finite,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Checked sequences, those of one length together.
+
+    `groups` holds (positions among all, (batch, sequence_length, input_size) float32); positions
+    is None where there is one group in order.
+    """
+
+    groups: tuple[tuple[npt.NDArray[np.intp] | None, Float32], ...]
+    batched: bool
+
+    def map(self, run: Callable[[Float32], Array]) -> Array:
+        """`run` on every group; the results in the caller's order, unbatched if they came so."""
+        positions, first = self.groups[0]
+        result = run(first)
+        if positions is None:
+            return result if self.batched else result[0]
+        count = sum(len(group) for _, group in self.groups)
+        merged = np.empty((count, *result.shape[1:]), result.dtype)
+        merged[positions] = result
+        for positions, group in self.groups[1:]:
+            merged[positions] = run(group)
+        return merged
+
+
+class SequenceFeed:
+    """What a forecaster's `x` must be."""
+
+    __slots__ = ("_check", "_columns", "_name", "_shortest", "_width")
+
+    def __init__(self, terms: Forecast, on_nonfinite: OnNonfinite, name: str = "x") -> None:
+        self._columns = tuple(column.name for column in terms.features)
+        self._width = len(self._columns)
+        self._shortest = terms.window.shortest
+        self._check = on_nonfinite == "raise"
+        self._name = name
+
+    def read(self, value: object, last: int | None = None) -> Sequences:
+        """`value` checked: (batch, sequence_length, input_size), (sequence_length, input_size),
+        rank 1 where input_size is 1, or a list of such sequences of different lengths.
+
+        `last` keeps only that many last rows of each; what came before them is not looked at.
+        Raises InputError.
+        """
+        name = self._name
+        if isinstance(value, list | tuple):
+            items = self._items(value)
+            if items is not None:
+                return self._grouped([self._one(x, f"{name}[{i}]", last) for i, x in items])
+        array = as_array(value, name)
+        if array.ndim == 3:
+            return Sequences(((None, self._checked(array, name, last)),), batched=True)
+        return Sequences(((None, self._one(array, name, last)[np.newaxis]),), batched=False)
+
+    def _items(self, value: Sequence[object]) -> list[tuple[int, Array]] | None:
+        """The sequences in a list, or None if the list is itself one array written out."""
+        if not value:
+            raise InputError(f"{self._name} is an empty list; expected at least one sequence")
+        if all(isinstance(item, np.ndarray) for item in value):
+            # Rank-1 arrays are sequences where one feature is expected, rows where there are more.
+            rows = self._width > 1 and all(np.ndim(item) == 1 for item in value)  # type: ignore[arg-type]
+            lonely = any(np.ndim(item) == 0 for item in value)  # type: ignore[arg-type]
+            if not rows and not lonely:
+                return [(i, as_array(item, self._name)) for i, item in enumerate(value)]
+            return None
+        try:
+            np.asarray(value)
+        except (ValueError, TypeError, RuntimeError):
+            items = [(i, as_array(item, f"{self._name}[{i}]")) for i, item in enumerate(value)]
+            if all(item.ndim == 2 for _, item in items):
+                return items
+            raise InputError(
+                f"{self._name}: expected rows of {self._width} numbers, or a list of sequences "
+                f"(sequence_length, {self._width}); got a list whose items differ in length"
+            ) from None
+        return None
+
+    def _one(self, array: Array, name: str, last: int | None) -> Float32:
+        if array.ndim == 1 and self._width == 1:
+            array = array.reshape(-1, 1)
+        if array.ndim != 2:
+            width = self._width
+            rank_1 = "" if width == 1 else f"; rank 1 is for models of one feature, not {width}"
+            rank_1 = rank_1 if array.ndim == 1 else ""
+            raise InputError(
+                f"{name}: expected (batch, sequence_length, {width}) or (sequence_length, {width})"
+                f", got shape {array.shape}{rank_1}"
+            )
+        return self._checked(array, name, last)
+
+    def _checked(self, array: Array, name: str, last: int | None) -> Float32:
+        *_, length, width = array.shape
+        if width != self._width:
+            columns = ", ".join(self._columns)
+            raise InputError(
+                f"{name}: expected {self._width} values per step ({columns}), got {width}: "
+                f"shape {array.shape}"
+            )
+        if 0 in array.shape:
+            raise InputError(f"{name} is empty: shape {array.shape}")
+        if length < self._shortest:
+            raise InputError(
+                f"{name} is too short: {length} steps, and the model needs at least "
+                f"{self._shortest}, because it works on differences over {self._shortest - 1}"
+            )
+        if last is not None:
+            array = array[..., -last:, :]
+        checked = as_float32(array, name, self._columns)
+        if self._check:
+            require_finite(checked, name, self._columns)
+        return checked
+
+    def _grouped(self, items: list[Float32]) -> Sequences:
+        lengths = np.array([len(item) for item in items])
+        groups = []
+        for length in np.unique(lengths):
+            positions = np.flatnonzero(lengths == length)
+            groups.append((positions, np.stack([items[i] for i in positions])))
+        if len(groups) == 1:
+            return Sequences(((None, groups[0][1]),), batched=True)
+        return Sequences(tuple(groups), batched=True)
