@@ -112,7 +112,7 @@ class TimeAxis:
     """The time column of a table and its regular step, so that timestamps can be continued."""
 
     column: str
-    unit: Literal["row", "second", "day", "business day", "month", "year"]
+    unit: Literal["row", "microsecond", "second", "day", "business day", "month", "year"]
     step: int
     """Units between two rows."""
     format: str
