@@ -1,0 +1,1 @@
+"""One adapter per runtime that a bundle is verified in."""

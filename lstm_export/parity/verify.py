@@ -1,0 +1,191 @@
+"""Does a bundle give the numbers it should? Everything is checked, then everything is told."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.manifest import Manifest
+from lstm_export.bundle.read import Bundle, open_bundle
+from lstm_export.checkpoint import Checkpoint, read_checkpoint
+from lstm_export.compare.rule import describe
+from lstm_export.contract import Forecast, GraphSpec
+from lstm_export.errors import (
+    BundleError,
+    ContractError,
+    NewerFormatError,
+    OptionError,
+)
+from lstm_export.parity.contract_check import check_graph, check_manifest, differences
+from lstm_export.parity.expected import graphs_of
+from lstm_export.parity.golden_replay import golden_trials
+from lstm_export.parity.live import live_trials
+from lstm_export.parity.report import CaseComparison, CaseError, Failure, ParityReport
+from lstm_export.parity.runtimes.registry import Runner, Subject, adapter
+from lstm_export.parity.trial import Tolerance, Trial, judge, sum_up
+
+_REPORTED = ("lstm-export", "numpy", "onnxruntime", "torch")
+
+
+def verify(
+    bundle: str | Path,
+    *,
+    against: str | Path | None = None,
+    runtimes: Sequence[str] = ("onnxruntime",),
+    atol: float | None = None,
+    rtol: float | None = None,
+) -> ParityReport:
+    """Verifies the bundle at `bundle`: checksums, contracts, golden values in every runtime.
+
+    `against`, a run folder, adds its torch module and the oracle, live, over batch, length, scale
+    and state; that needs the extra `train`. `atol` and `rtol` replace the parity rule. Whatever
+    is wrong with the bundle is in the report; what is raised is wrong with the question:
+    BundleError (no bundle there), NewerFormatError, CheckpointError, OptionError,
+    MissingExtraError.
+    """
+    rule = describe(atol, rtol)
+    opening = _adapters(runtimes)
+    folder = Path(bundle)
+    checkpoint = None if against is None else read_checkpoint(Path(against))
+    verification = _Verification(Tolerance(atol, rtol), opening, checkpoint)
+    opened = _open(folder)
+    if isinstance(opened, Failure):
+        verification.failures.append(opened)
+    else:
+        verification.run(opened)
+    return ParityReport(
+        bundle=str(bundle),
+        against=None if against is None else str(against),
+        runtimes=tuple(opening),
+        rule=rule,
+        comparisons=tuple(verification.comparisons),
+        errors=tuple(verification.errors),
+        failures=tuple(verification.verdict()),
+        versions=_versions(with_torch=against is not None),
+    )
+
+
+class _Verification:
+    """The findings of one verification, as they come in."""
+
+    def __init__(
+        self,
+        tolerance: Tolerance,
+        opening: dict[str, Callable[[Subject], Runner]],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.tolerance, self.opening, self.checkpoint = tolerance, opening, checkpoint
+        self.failures: list[Failure] = []
+        self.comparisons: list[CaseComparison] = []
+        self.errors: list[CaseError] = []
+
+    def run(self, bundle: Bundle) -> None:
+        manifest = bundle.manifest
+        self.failures += [Failure("checksum", damage) for damage in bundle.damages()]
+        self.failures += check_manifest(manifest)
+        if self.checkpoint is not None:
+            self.failures += _other_run(manifest, self.checkpoint)
+        # A file with a wrong checksum is named above, and not opened.
+        contents = dict(_intact(bundle))
+        golden: list[Trial] = []
+        if LAYOUT.golden in contents:
+            where = str(bundle.path / LAYOUT.golden)
+            golden, lacking = golden_trials(manifest, contents[LAYOUT.golden], where)
+            self.failures += lacking
+        for graph in [name for name in manifest.graphs if name in contents]:
+            content, path = contents[graph], bundle.path / graph
+            self.failures += check_graph(manifest, graph, content, str(path))
+            subject = Subject(graph, content, path, manifest.contract(graph), self.checkpoint)
+            runners = self._open_all(subject)
+            own = [trial for trial in golden if trial.graph == graph]
+            self._judge(own, runners, manifest.graphs[graph])
+            if self.checkpoint is not None:
+                self._live(subject, self.checkpoint.description.forecast, runners)
+
+    def verdict(self) -> list[Failure]:
+        """All failures, the cases' summed up; that nothing was compared is one too."""
+        found = [*self.failures, *sum_up(self.comparisons, self.errors)]
+        if not self.comparisons and not found:
+            found.append(Failure("golden", "nothing was compared"))
+        return found
+
+    def _open_all(self, subject: Subject) -> dict[str, Runner]:
+        runners = {}
+        for name, opener in self.opening.items():
+            try:
+                runners[name] = opener(subject)
+            except BundleError as error:
+                self.failures.append(Failure("runtime", f"{name}: {error}"))
+        return runners
+
+    def _live(self, subject: Subject, terms: Forecast, runners: dict[str, Runner]) -> None:
+        spec = graphs_of(terms).get(subject.graph)
+        if spec is None:
+            self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
+            return
+        torch, oracle = adapter("torch")(subject), adapter("oracle")(subject)
+        self._judge(live_trials(terms, subject.graph, spec, torch, oracle), runners, spec)
+
+    def _judge(
+        self, trials: Iterator[Trial] | list[Trial], runners: dict[str, Runner], spec: GraphSpec
+    ) -> None:
+        for trial in trials:
+            for name, runner in runners.items():
+                comparisons, errors = judge(trial, name, runner, spec, self.tolerance)
+                self.comparisons += comparisons
+                self.errors += errors
+
+
+def _adapters(runtimes: Sequence[str]) -> dict[str, Callable[[Subject], Runner]]:
+    if isinstance(runtimes, str) or not runtimes:
+        raise OptionError(f"runtimes: expected a list of at least one name, got {runtimes!r}")
+    return {name: adapter(name) for name in runtimes}
+
+
+def _open(folder: Path) -> Bundle | Failure:
+    """The bundle, or what is wrong with its manifest. No bundle at all is not its failure."""
+    try:
+        return open_bundle(folder)
+    except NewerFormatError:
+        raise
+    except (BundleError, ContractError) as error:
+        if not (folder / LAYOUT.manifest).is_file():
+            raise
+        return Failure("contract" if isinstance(error, ContractError) else "checksum", str(error))
+
+
+def _intact(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
+    for name in bundle.manifest.files:
+        try:
+            yield name, bundle.read(name)
+        except BundleError:
+            continue
+
+
+def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
+    """Where the bundle says that it was made from something else than this run."""
+    description = checkpoint.description
+    terms = None if manifest.forecast is None else asdict(manifest.forecast)
+    lines = differences("forecast", terms, asdict(description.forecast))
+    found = [Failure("contract", f"the manifest is not of this run: {line}") for line in lines]
+    origin = manifest.provenance
+    data = None if origin.data is None else asdict(origin.data)
+    lines = differences("data", data, asdict(description.data))
+    lines += differences("seed", origin.seed, description.seed)
+    return found + [
+        Failure("provenance", f"the bundle was not made from this run: {line}") for line in lines
+    ]
+
+
+def _versions(*, with_torch: bool) -> dict[str, str]:
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in _REPORTED if with_torch else _REPORTED[:-1]:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
