@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_export.errors import InputError, OptionError
 
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array, Bools, Float32
+
 OnNonfinite = Literal["raise", "pass"]
-Array = npt.NDArray[Any]
-Float32 = npt.NDArray[np.float32]
 
 _FLOAT32 = np.dtype(np.float32)
 # Beyond this OpenBLAS starts threads for a dot product.
@@ -90,7 +90,7 @@ def all_finite(array: Array) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def first_place(where: npt.NDArray[np.bool_], columns: Sequence[str] | None) -> str:
+def first_place(where: Bools, columns: Sequence[str] | None) -> str:
     """The first True of `where` in words; with `columns` its axes are row, step and feature."""
     index = [int(i) for i in np.unravel_index(int(np.argmax(where)), where.shape)]
     if columns is None:

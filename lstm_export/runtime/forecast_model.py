@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lstm_export.contract import Contract, Forecast, GraphSpec
 from lstm_export.errors import OptionError
-from lstm_export.runtime.feed import Array, Float32, OnNonfinite
-from lstm_export.runtime.names import checked_names
+from lstm_export.runtime.feed import OnNonfinite
 from lstm_export.runtime.sequences import SequenceFeed
 from lstm_export.runtime.session import Session
-from lstm_export.runtime.stream import ForecastStream
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array, Float32
+    from lstm_export.runtime.stream import ForecastStream
 
 StreamGraph = tuple[Session, GraphSpec]
 
@@ -60,9 +63,7 @@ class ForecastModel:
         input_size is 1, and gives (horizon, targets). Also accepted as {"x": ...}. float64 and
         integers are cast to float32. Raises InputError.
         """
-        if isinstance(x, Mapping):
-            x = checked_names(x, ("x",))["x"]
-        return self._feed.read(x).map(self._run)
+        return self._feed.read(_named_x(x)).map(self._run)
 
     def forecast(self, history: object, horizon: int | None = None) -> Array:
         """The next `horizon` rows of the targets: (horizon, targets) or (batch, horizon, targets).
@@ -73,9 +74,7 @@ class ForecastModel:
         InputError or OptionError.
         """
         steps = self._steps(horizon)
-        if isinstance(history, Mapping):
-            history = checked_names(history, ("x",))["x"]
-        sequences = self._feed.read(history, last=self._terms.window.history)
+        sequences = self._feed.read(_named_x(history), last=self._terms.window.history)
         if steps > self._terms.window.horizon:
             return sequences.map(lambda x: self._feed_back(x, steps))
         return sequences.map(lambda x: self._run(x)[:, :steps])
@@ -90,6 +89,8 @@ class ForecastModel:
                 "this model reads its input in two directions, so it needs whole sequences and "
                 "cannot stream; train it without --bidirectional, or call it on a sliding window"
             )
+        from lstm_export.runtime.stream import ForecastStream
+
         if self._open_stream is None:
             raise OptionError(
                 "a model.onnx alone has no stream graph; load the bundle folder instead"
@@ -145,3 +146,11 @@ class ForecastModel:
             x = x if self._terms.causal else x[:, -self._terms.window.history :]
             outputs.append(self._run(x))
         return np.concatenate(outputs, axis=1)
+
+
+def _named_x(feed: object) -> object:
+    if not isinstance(feed, Mapping):
+        return feed
+    from lstm_export.runtime.names import checked_names
+
+    return checked_names(feed, ("x",))["x"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_export.contract import Contract, TensorSpec
 from lstm_export.errors import InputError
-from lstm_export.runtime.feed import Array, OnNonfinite, as_array, as_float32, require_finite
+from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
 from lstm_export.runtime.names import checked_names
 from lstm_export.runtime.session import Session
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array
 
 _FLOATS = ("float16", "float32", "float64")
 
@@ -91,7 +93,7 @@ def _cast(array: Array, name: str, wanted: str) -> Array:
     raise InputError(f"{name}: expected {wanted}, got {got}")
 
 
-def _in_range(array: Array, name: str, wanted: np.dtype[Any]) -> npt.NDArray[Any]:
+def _in_range(array: Array, name: str, wanted: np.dtype[Any]) -> Array:
     limits = np.iinfo(wanted)
     smallest, largest = int(array.min()), int(array.max())
     if smallest < limits.min or largest > limits.max:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.read import Bundle, open_bundle
@@ -11,8 +12,12 @@ from lstm_export.contract import METADATA_KEY, Contract
 from lstm_export.errors import BundleError, ContractError
 from lstm_export.runtime.feed import OnNonfinite, checked_policy
 from lstm_export.runtime.forecast_model import ForecastModel, StreamGraph
-from lstm_export.runtime.graph_model import GraphModel
 from lstm_export.runtime.session import Session, threads_for
+
+# A first prediction pays for every module that is imported: what a forecaster in a bundle does not
+# need is imported where it is used.
+if TYPE_CHECKING:
+    from lstm_export.runtime.graph_model import GraphModel
 
 
 def load(
@@ -85,6 +90,8 @@ def _from_bundle(
 
     session = open_graph(LAYOUT.model)
     if terms is None:
+        from lstm_export.runtime.graph_model import GraphModel
+
         return GraphModel(contract, session, on_nonfinite=policy)
     streams = LAYOUT.stream in manifest.graphs
     return ForecastModel(
@@ -138,6 +145,8 @@ def _from_file(
         intra_op_num_threads=threads,
     )
     if terms is None or len(contract.graph.inputs) > 1:  # a stream graph takes its state by name
+        from lstm_export.runtime.graph_model import GraphModel
+
         return GraphModel(contract, session, on_nonfinite=policy)
     return ForecastModel(contract, terms, session, on_nonfinite=policy, open_stream=None)
 

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
-from lstm_export.runtime.feed import (
-    Array,
-    Float32,
-    OnNonfinite,
-    as_array,
-    as_float32,
-    require_finite,
-)
+from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array, Float32, Positions
 
 
-@dataclass(frozen=True, slots=True)
-class Sequences:
+class Sequences(NamedTuple):
     """Checked sequences, those of one length together.
 
     `groups` holds (positions among all, (batch, sequence_length, input_size) float32); positions
     is None where there is one group in order.
     """
 
-    groups: tuple[tuple[npt.NDArray[np.intp] | None, Float32], ...]
+    groups: tuple[tuple[Positions | None, Float32], ...]
     batched: bool
 
     def map(self, run: Callable[[Float32], Array]) -> Array:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
 import onnxruntime
 
 from lstm_export.errors import BundleError, InputError, OptionError
 
-Feeds = Mapping[str, npt.NDArray[Any]]
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array
 
 _SMALL_HIDDEN = 64
 _FATAL = 4
@@ -65,10 +65,10 @@ class Session:
         """The execution providers in use, first choice first."""
         return tuple(self._session.get_providers())
 
-    def run(self, feeds: Feeds) -> list[npt.NDArray[Any]]:
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """All outputs, in the order of `outputs`. Raises InputError if onnxruntime refuses."""
         try:
-            result: list[npt.NDArray[Any]] = self._session.run(None, feeds)
+            result: list[Array] = self._session.run(None, feeds)
         except Exception as error:
             shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
             raise InputError(f"{self._where} cannot run on {shapes}: {_reason(error)}") from None

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lstm_export.contract import BATCH, Forecast, GraphSpec
 from lstm_export.errors import ContractError, InputError, OptionError
-from lstm_export.runtime.feed import (
-    Array,
-    Float32,
-    OnNonfinite,
-    as_array,
-    as_float32,
-    require_finite,
-)
+from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
 from lstm_export.runtime.session import Session
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array, Float32
 
 
 class ForecastStream:
