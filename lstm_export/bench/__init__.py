@@ -1,0 +1,1 @@
+"""How fast: torch and a bundle, side by side on this machine."""

@@ -1,0 +1,23 @@
+"""Commands to try next, ready to be pasted."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+
+def command(*words: str | Path) -> str:
+    """`lstm-export` with `words`, quoted for a shell where they need it."""
+    return shlex.join(["lstm-export", *map(str, words)])
+
+
+def after_training(run: Path, data: str) -> str:
+    """What to do with a run: export it, verify the bundle, forecast with it."""
+    bundle = run.with_name(f"{run.name}-bundle")
+    return "\n".join(
+        (
+            command("export", run, "--out", bundle),
+            command("verify", bundle, "--against", run),
+            command("predict", bundle, data, "--plot", "forecast.png"),
+        )
+    )

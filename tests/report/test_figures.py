@@ -1,0 +1,171 @@
+"""What is drawn: the data, the names as they are, the same bytes every time, never too much."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from lstm_export.errors import OptionError, OutputError
+from lstm_export.report.figures import SeriesPlot, save_forecast_plot, series_figure
+from lstm_export.report.histogram_figure import histogram_figure
+from lstm_export.report.losses_figure import Losses, losses_figure
+from lstm_export.report.parity_figure import OutputErrors, parity_figure
+from lstm_export.report.predictions_figure import PredictionPlot, predictions_figure
+from lstm_export.report.svg import drawing_style, inline_svg
+
+HOSTILE = '<script>alert("1")</script> $a_b$ \x00\n&amp;'
+
+
+def series(name: str = "y", rows: int = 90) -> SeriesPlot:
+    values = np.sin(np.arange(rows) / 3)
+    return SeriesPlot(
+        target=name,
+        unit=name,
+        times=[str(1900 + i) for i in range(rows)],
+        history=values,
+        forecast_times=[str(1900 + rows + i) for i in range(5)],
+        forecast=values[:5],
+        gaps=(40,),
+        validation=60,
+        test=75,
+    )
+
+
+def predictions(name: str = "y") -> PredictionPlot:
+    truth = np.arange(12.0)
+    times = [f"2020-01-{day:02}" for day in range(1, 13)]
+    return PredictionPlot(name, name, times, truth, truth + 0.5, truth - 1)
+
+
+def errors(name: str = "model.onnx · output") -> OutputErrors:
+    return OutputErrors(name, np.array([0.0, 0.2, 3.0, np.inf]), np.array([np.nan] * 4))
+
+
+DRAWINGS: dict[str, Callable[[str], Figure]] = {
+    "series": lambda name: series_figure([series(name)], close_up=20),
+    "predictions": lambda name: predictions_figure([predictions(name), predictions("z")]),
+    "losses": lambda name: losses_figure(Losses([1, 2, 3], [3, 2, 1], [3, 1, 2], 2)),
+    "parity": lambda name: parity_figure([errors(name)]),
+    "histogram": lambda name: histogram_figure([5, 0, 1000, 2], [-9, -8, -7]),
+}
+
+
+def draw(kind: str, name: str = "y") -> str:
+    with drawing_style():
+        return inline_svg(DRAWINGS[kind](name), name=kind, description=name)
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_the_same_figure_gives_the_same_text(kind: str) -> None:
+    assert draw(kind) == draw(kind)
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_names_are_text_and_nothing_else(kind: str) -> None:
+    root = ET.fromstring(draw(kind, HOSTILE))
+    assert not any(element.tag.endswith("script") for element in root.iter())
+    if kind in ("series", "predictions"):
+        texts = [element.text or "" for element in root.iter() if element.tag.endswith("text")]
+        assert any("<script>" in text and "$a_b$" in text for text in texts)
+
+
+@pytest.mark.parametrize("kind", DRAWINGS)
+def test_every_colour_follows_the_page_and_every_id_is_its_own(kind: str) -> None:
+    svg = draw(kind)
+    assert not re.search(r"(?<!, )#[0-9a-f]{6}", svg), "a colour without a theme variable"
+    ids = re.findall(r'\bid="([^"]+)"', svg)
+    assert len(ids) == len(set(ids))
+    assert all(identity.startswith(f"{kind}-") for identity in ids)
+    references = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg)
+    assert {one or other for one, other in references} <= set(ids)
+    assert "http" not in svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_five_million_points_make_a_small_picture() -> None:
+    rows = 5_000_000
+    plot = SeriesPlot("y", "", range_text(rows), np.random.default_rng(0).normal(size=rows))
+    with drawing_style():
+        svg = inline_svg(series_figure([plot], close_up=100), name="s", description="s")
+    assert len(svg) < 120_000
+
+
+class range_text(list):  # noqa: N801 - stands for a lazy column of timestamps
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, row: int) -> str:
+        return str(row)
+
+
+def test_a_long_series_has_its_end_enlarged() -> None:
+    with drawing_style():
+        figure = series_figure([series(rows=1000)], close_up=50)
+        whole, end = figure.axes
+        assert whole.get_xlim()[0] < 1900 < whole.get_xlim()[1]
+        assert end.get_xlim()[0] == pytest.approx(1900 + 950, abs=3)
+
+
+def test_no_line_bridges_a_gap() -> None:
+    with drawing_style():
+        line = series_figure([series()], close_up=20).axes[0].lines[0]
+    assert np.isnan(line.get_ydata()).sum() == 1
+
+
+def test_an_error_beyond_the_bound_is_drawn_in_red() -> None:
+    passing = OutputErrors("a", np.array([0.5]), np.array([0.1]))
+    with drawing_style():
+        good = inline_svg(parity_figure([passing]), name="p", description="p").count("--bad")
+        bad = inline_svg(parity_figure([errors()]), name="p", description="p").count("--bad")
+    assert bad > good
+
+
+def test_flat_zero_and_missing_losses_are_drawn() -> None:
+    with drawing_style():
+        losses_figure(Losses([1], [0.0], [None], None))
+        losses_figure(Losses([1, 2], [0.0, 0.0], [0.0, 0.0], 1))
+
+
+def test_a_users_own_style_neither_shows_nor_changes() -> None:
+    plain = draw("losses")
+    with mpl.rc_context({"axes.facecolor": "red", "text.usetex": False, "font.size": 20}):
+        assert draw("losses") == plain
+        assert mpl.rcParams["font.size"] == 20
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_forecast_is_saved_in_the_format_of_its_name(tmp_path: Path, suffix: str) -> None:
+    files = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for file in files:
+        save(file)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].read_bytes().startswith((b"\x89PNG", b"<?xml", b"%PDF"))
+
+
+def test_a_plot_of_an_unknown_kind_or_over_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"\.png, \.svg or \.pdf"):
+        save(tmp_path / "plot.gif")
+    (tmp_path / "plot.png").write_text("mine")
+    with pytest.raises(OutputError, match="exists already"):
+        save(tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_text() == "mine"
+
+
+def save(path: Path) -> None:
+    save_forecast_plot(
+        path,
+        times=["2020-01-30", "2020-01-31"],
+        history=np.array([1.0, 2.0]),
+        forecast_times=["2020-02-01"],
+        forecast=np.array([3.0]),
+        target=HOSTILE,
+        unit="°C",
+    )
