@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lstm_export.cli.console import Force, Json, emit, emit_json, say, table
+from lstm_export.cli.console import Force, Json, emit, emit_json, say
 from lstm_export.errors import DataError
 
 
@@ -15,7 +15,7 @@ def data(
     name: Annotated[str | None, typer.Argument(help="The data set to write; none: list.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write it; default NAME.csv.")] = None,
     force: Force = False,
-    as_json: Json = False,
+    json: Json = False,
 ) -> None:
     """List the embedded data sets, or write one out as CSV.
 
@@ -27,25 +27,24 @@ def data(
     if name is None:
         if out is not None:
             raise DataError(f"--out needs the name of a data set: {', '.join(EMBEDDED)}")
-        _list(as_json=as_json)
+        _list(json=json)
         return
-    _write(name, out or Path(f"{name}.csv"), force=force, as_json=as_json)
+    _write(name, out or Path(f"{name}.csv"), force=force, json=json)
 
 
-def _list(*, as_json: bool) -> None:
+def _list(*, json: bool) -> None:
     from lstm_export.data.embedded import EMBEDDED
 
-    if as_json:
+    if json:
         keys = ("name", "title", "unit", "source", "options")
         emit_json({"datasets": [{k: getattr(d, k) for k in keys} for d in EMBEDDED.values()]})
         return
-    emit(table(["name", "what"], [[d.name, d.title] for d in EMBEDDED.values()]))
-    say(
-        "\nTrain on one: lstm-export train sunspots --out RUN\nWrite one out: lstm-export data sunspots"
-    )
+    for dataset in EMBEDDED.values():
+        emit(f"{dataset.name:<10} {dataset.title}")
+    say("train on one: lstm-export train sunspots --out RUN; write one: lstm-export data sunspots")
 
 
-def _write(name: str, out: Path, *, force: bool, as_json: bool) -> None:
+def _write(name: str, out: Path, *, force: bool, json: bool) -> None:
     from lstm_export.data.embedded import dataset
     from lstm_export.data.load import load_table
     from lstm_export.files import refuse_existing, write_atomic
@@ -54,7 +53,7 @@ def _write(name: str, out: Path, *, force: bool, as_json: bool) -> None:
     refuse_existing(out, force=force)
     write_atomic(out, content)
     written = load_table(name)
-    if as_json:
+    if json:
         emit_json(
             {
                 "name": name,

@@ -46,7 +46,7 @@ def _column(file: str, series: pl.Series) -> Column:
             values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
             return NumberColumn(np.array(values, dtype=np.float64), integers=integers)
     if isinstance(kind, pl.Datetime):
-        fraction = "%.f" if series.dt.microsecond().any() else ""
+        fraction = "%.6f" if (series.dt.microsecond() != 0).any() else ""
         zone = "%:z" if kind.time_zone else ""
         text = series.dt.to_string(f"%Y-%m-%dT%H:%M:%S{fraction}{zone}")
     elif kind.is_nested() or isinstance(kind, pl.Binary):

@@ -27,11 +27,11 @@ Flags = npt.NDArray[np.bool_]
 Order = npt.NDArray[np.int64]
 
 _NAME = re.compile(
-    r"time|date|stamp"
+    r"time|date|stamp|yearmonth|yyyymm"
     r"|(?<![a-z0-9])(?:years?|months?|quarter|weeks?|days?|hours?|period|index|ds|t|i)(?![a-z0-9])",
     re.IGNORECASE,
 )
-_MONTH_NAME = re.compile("date|month|period", re.IGNORECASE)
+_MONTH_NAME = re.compile("date|month|period|yyyymm", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
