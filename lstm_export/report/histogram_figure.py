@@ -19,7 +19,7 @@ def histogram_figure(counts: Sequence[int], log10_edges: Sequence[int]) -> Figur
     figure = new_figure(FULL_WIDTH, 2.3)
     axes = figure.add_subplot()
     heights = np.asarray(counts)
-    axes.bar(np.arange(len(heights)), heights, width=0.82, color=light("model"), linewidth=0)
+    axes.bar(np.arange(len(heights)), heights, width=0.82, color=light("series"), linewidth=0)
     names = [
         f"< 1e{log10_edges[0]}",
         *(f"1e{edge}" for edge in log10_edges[:-1]),

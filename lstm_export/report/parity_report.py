@@ -10,7 +10,7 @@ import numpy as np
 from lstm_export.compare.histogram import LOG10_EDGES
 from lstm_export.report.commands import command
 from lstm_export.report.histogram_figure import histogram_figure
-from lstm_export.report.page import Code, Facts, Page, Section, plot, write_page
+from lstm_export.report.page import Code, Facts, Page, Section, Tile, plot, write_page
 from lstm_export.report.parity_section import parity_section, parity_tile, verdict
 from lstm_export.report.svg import drawing_style
 from lstm_export.report.text import short
@@ -30,7 +30,7 @@ def write_parity_report(path: Path, report: ParityReport) -> None:
         title=f"Parity of {short(Path(report.bundle).name or report.bundle, 60)}",
         lead=f"The bundle {report.bundle}, checked against {against}.",
         verdict=verdict(report),
-        tiles=[parity_tile(report)],
+        tiles=_tiles(report),
         sections=[
             parity_section(report),
             *_spread(report),
@@ -39,6 +39,16 @@ def write_parity_report(path: Path, report: ParityReport) -> None:
         ],
     )
     write_page(path, page)
+
+
+def _tiles(report: ParityReport) -> list[Tile]:
+    outputs = report.worst_by_output()
+    held = sum(not output.failed for output in outputs)
+    return [
+        parity_tile(report),
+        Tile("Runs compared", f"{sum(report.counts.values()):,}", ", ".join(report.runtimes)),
+        Tile("Outputs that hold", f"{held} of {len(outputs)}", "in every case"),
+    ]
 
 
 def _spread(report: ParityReport) -> list[Section]:
