@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from lstm_export.contract import Forecast
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,3 +25,31 @@ def shared_data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Forecast], Path]:
+    """A function from a forecast's terms to a bundle with random weights, one per terms."""
+    made: dict[Forecast, Path] = {}
+
+    def make(terms: Forecast) -> Path:
+        if terms not in made:
+            import torch
+
+            from lstm_export.bundle.manifest import Manifest, Provenance
+            from lstm_export.bundle.write import write_bundle
+            from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
+            from lstm_export.nn.forecaster import Forecaster
+
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                model = Forecaster(terms).eval()
+            specs = forecast_graphs(terms)
+            manifest = Manifest("forecast", specs, 18, 8, {}, Provenance("test"), terms)
+            path = tmp_path_factory.mktemp("bundles") / "bundle"
+            graphs = {name: export_forecast(model, name) for name in specs}
+            write_bundle(path, manifest, graphs)
+            made[terms] = path
+        return made[terms]
+
+    return make

@@ -32,7 +32,8 @@ def load(
     A bundle's checksums are compared before anything runs. An ONNX file of ours works by the
     contract inside it; any other is a `GraphModel`. `providers` are onnxruntime's execution
     providers (default: the CPU's). `intra_op_num_threads` None chooses by the model's size, 0
-    leaves it to onnxruntime. `on_nonfinite="pass"` lets NaN and infinities through.
+    leaves it to onnxruntime. `on_nonfinite="pass"` lets NaN and infinities through to
+    onnxruntime, whose LSTM may answer them with finite numbers.
 
     Raises BundleError, ChecksumError, NewerFormatError or ContractError if the file cannot be
     used, OptionError for a provider or number of threads that makes no sense.

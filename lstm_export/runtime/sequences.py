@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
-from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
+from lstm_export.runtime.feed import Axes, OnNonfinite, as_array, as_float32, require_finite
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32, Positions
@@ -119,11 +119,13 @@ class SequenceFeed:
                 f"{name} is too short: {length} steps, and the model needs at least "
                 f"{self._shortest}, because it works on differences over {self._shortest - 1}"
             )
-        if last is not None:
+        axes = Axes(self._columns)
+        if last is not None and length > last:
             array = array[..., -last:, :]
-        checked = as_float32(array, name, self._columns)
+            axes = Axes(self._columns, length - last)
+        checked = as_float32(array, name, axes)
         if self._check:
-            require_finite(checked, name, self._columns)
+            require_finite(checked, name, axes)
         return checked
 
     def _grouped(self, items: list[Float32]) -> Sequences:

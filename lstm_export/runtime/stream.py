@@ -8,7 +8,7 @@ import numpy as np
 
 from lstm_export.contract import BATCH, Forecast, GraphSpec
 from lstm_export.errors import ContractError, InputError, OptionError
-from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
+from lstm_export.runtime.feed import Axes, OnNonfinite, as_array, as_float32, require_finite
 from lstm_export.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class ForecastStream:
     over K rows has nothing to say for the first K: there the outputs are NaN.
     """
 
-    __slots__ = ("_check", "_columns", "_graph", "_session", "_state", "_terms", "_warm", "batch")
+    __slots__ = ("_axes", "_check", "_graph", "_session", "_state", "_terms", "_warm", "batch")
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class ForecastStream:
             raise OptionError(f"batch must be an integer ≥ 1, got {batch!r}")
         self.batch = int(batch)
         self._session, self._graph, self._terms = session, graph, terms
-        self._columns = tuple(column.name for column in terms.features)
+        self._axes = Axes(tuple(column.name for column in terms.features))
         self._check = on_nonfinite == "raise"
         self.reset()
 
@@ -59,7 +59,7 @@ class ForecastStream:
         or (batch, input_size) and gives (batch, horizon, targets). Raises InputError; the state
         is then as before.
         """
-        array, width = as_array(x_t, "x_t"), len(self._columns)
+        array, width = as_array(x_t, "x_t"), len(self._axes.columns)
         single = array.ndim < 2
         one_value = array.ndim == 0 and width == 1
         expected = (width,) if single else (self.batch, width)
@@ -79,7 +79,7 @@ class ForecastStream:
         (sequence_length, horizon, targets); or (batch, sequence_length, input_size) and gives
         (batch, sequence_length, horizon, targets). Raises InputError; the state is then as before.
         """
-        array, width = as_array(chunk, "chunk"), len(self._columns)
+        array, width = as_array(chunk, "chunk"), len(self._axes.columns)
         if array.ndim == 1 and width == 1:
             array = array.reshape(-1, 1)
         single = array.ndim == 2
@@ -121,9 +121,9 @@ class ForecastStream:
         return output
 
     def _checked(self, array: Array, name: str) -> Float32:
-        checked = as_float32(array, name, self._columns)
+        checked = as_float32(array, name, self._axes)
         if self._check:
-            require_finite(checked, name, self._columns)
+            require_finite(checked, name, self._axes)
         return checked
 
     def _nothing_to_say(self, steps: int) -> Float32:
