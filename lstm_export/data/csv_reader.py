@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from lstm_export.data.numbers import BLANKS, is_number
+from lstm_export.data.places import counted
 from lstm_export.data.table import SEPARATOR, Table, TextColumn
 from lstm_export.errors import DataError
 
@@ -221,7 +222,8 @@ def _ragged_error(
 ) -> DataError:
     line, found = ragged[0]
     what = f"{found} fields" if found > 1 else "one field" if found else "nothing at all"
-    others = f" ({len(ragged) - 1} more lines do not fit either)" if len(ragged) > 1 else ""
+    more = counted(len(ragged) - 1, "more line does", "more lines do")
+    others = f" ({more} not fit either)" if len(ragged) > 1 else ""
     return DataError(
         f"{name}, line {line}: expected {width} fields, as the first line has {width} column "
         f"names, found {what}{others}. Fields are separated by {_NAMES[delimiter]}; "

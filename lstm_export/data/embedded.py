@@ -46,7 +46,13 @@ EMBEDDED: dict[str, EmbeddedDataset] = {
         unit="sunspot number",
         source="NOAA NGDC by way of statsmodels; public domain",
         csv=_sunspots,
-        options={"target": ["sunspots"], "time": "year", "difference": 1, "context_length": 24},
+        options={
+            "target": ["sunspots"],
+            "time": "year",
+            "unit": {"sunspots": "sunspot number"},
+            "difference": 1,
+            "context_length": 24,
+        },
     ),
     "sine": EmbeddedDataset(
         name="sine",

@@ -30,3 +30,8 @@ def clip(cell: str) -> str:
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Column names as a message lists them."""
     return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """The count and what is counted: 1 row, 1,204 rows."""
+    return f"{count:,} {one if count == 1 else many}"

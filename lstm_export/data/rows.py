@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.data.numbers import BLANKS, is_missing
-from lstm_export.data.places import places
+from lstm_export.data.places import counted, places
 from lstm_export.data.table import SEPARATOR, Table
 from lstm_export.errors import DataError
 
@@ -54,8 +54,8 @@ def group_by_series(table: Table, series_id: str | None) -> Grouped:
     if nameless:
         rows = np.flatnonzero(np.isin(series, nameless))
         raise DataError(
-            f"{table.name}: {len(rows)} rows name no series in the column {series_id!r}: "
-            f"{places(table, rows)}"
+            f"{table.name}: no series is named in the column {series_id!r} in "
+            f"{counted(len(rows), 'row', 'rows')}: {places(table, rows)}"
         )
     rows = np.argsort(series, kind="stable")
     begins[1:] = np.diff(series[rows]) != 0

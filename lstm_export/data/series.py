@@ -12,10 +12,10 @@ import numpy.typing as npt
 from lstm_export.contract import TimeAxis
 from lstm_export.data.columns import choose_features, choose_targets, existing
 from lstm_export.data.missing import Missing, check_policy
-from lstm_export.data.places import listed, places
+from lstm_export.data.places import counted, listed, places
 from lstm_export.data.rows import Grouped, group_by_series
 from lstm_export.data.table import RowNumbers, Table, Timestamps
-from lstm_export.data.time import find_steps
+from lstm_export.data.time import LONGEST_HOLIDAY, find_steps
 from lstm_export.data.time_column import TimeColumn, find_time
 from lstm_export.data.values import read_values
 from lstm_export.errors import DataError
@@ -65,8 +65,9 @@ def read_series(
     targets: the columns to predict; None for the only numeric one. features: what a model sees;
     None for the targets, "all" for every numeric column. time: the time column; None to find it.
     series_id: the column that tells several series apart. missing: what becomes of missing values:
-    "error"; "interpolate" along straight lines over up to 10 rows; "drop" the rows, so that the
-    segment ends there. role "predict" needs the features only: targets may be missing or absent.
+    "error"; "interpolate" along straight lines over up to LONGEST_INTERPOLATED rows; "drop" the
+    rows, so that the segment ends there. role "predict" needs the features only: targets may be
+    missing or absent.
 
     Raises DataError, each naming line and column: a column that does not exist, cells that are not
     numbers or not finite, missing values, a time that does not increase.
@@ -131,18 +132,20 @@ def _split_at_gaps(
         name = str(steps.axis.step)
     if len(steps.gaps):
         notes.append(
-            f"{len(steps.gaps)} gaps in the time column {found.name!r}, whose step is {name}; no "
-            f"window crosses them: before {places(table, grouped.rows[steps.gaps], column)}"
+            f"{counted(len(steps.gaps), 'gap', 'gaps')} in the time column {found.name!r}, whose "
+            f"step is {name}; no window crosses: before "
+            f"{places(table, grouped.rows[steps.gaps], column)}"
         )
     if len(steps.uneven):
         notes.append(
-            f"{len(steps.uneven)} rows of the time column {found.name!r} are off its step of "
-            f"{name} and taken as one step on: {places(table, grouped.rows[steps.uneven], column)}"
+            f"{counted(len(steps.uneven), 'row', 'rows')} off the step of {name} in the time "
+            f"column {found.name!r}, taken as one step on: "
+            f"{places(table, grouped.rows[steps.uneven], column)}"
         )
     if steps.holidays:
         notes.append(
-            f"{steps.holidays} times a few business days are missing in {found.name!r}: taken as "
-            "holidays, windows run across them"
+            f"{counted(steps.holidays, 'holiday', 'holidays')} in the time column {found.name!r}, "
+            f"up to {LONGEST_HOLIDAY} business days in a row: windows run across"
         )
     begins = grouped.begins.copy()
     begins[steps.gaps] = True

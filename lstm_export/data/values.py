@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lstm_export.data.columns import existing
 from lstm_export.data.missing import Flags, Kept, Missing, Values, interpolate, keep_complete
 from lstm_export.data.numbers import Numbers
-from lstm_export.data.places import places
+from lstm_export.data.places import counted, places
 from lstm_export.data.rows import is_identity
 from lstm_export.data.table import Table
 from lstm_export.errors import DataError
@@ -80,11 +80,12 @@ def read_values(
 
 def _check_cells(table: Table, columns: Mapping[str, Numbers]) -> None:
     problems = [
-        f"the column {name!r} has {len(rows)} {what}: {places(table, rows, table.columns[name])}"
+        f"the column {name!r} has {counted(len(rows), *what)}: "
+        f"{places(table, rows, table.columns[name])}"
         for name, numbers in columns.items()
         for what, rows in (
-            ("cells that are not numbers", numbers.unreadable),
-            ("infinite values", np.flatnonzero(np.isinf(numbers.values))),
+            (("cell that is not a number", "cells that are not numbers"), numbers.unreadable),
+            (("infinite value", "infinite values"), np.flatnonzero(np.isinf(numbers.values))),
         )
         if len(rows)
     ]
@@ -122,11 +123,11 @@ def _notes(table: Table, used: Values, filled: Values, rows: Rows, missing: Miss
     drawn = np.isnan(used).any(axis=1) & ~left_out
     if drawn.any():
         where = places(table, np.sort(rows[drawn]))
-        notes.append(f"{int(drawn.sum())} rows have interpolated values: {where}")
+        notes.append(f"interpolated in {counted(int(drawn.sum()), 'row', 'rows')}: {where}")
     if left_out.any():
         why = " (at an end, or in a long run)" if missing == "interpolate" else ""
         notes.append(
-            f"{int(left_out.sum())} rows with missing values are left out{why}; no window crosses "
-            f"them: {places(table, np.sort(rows[left_out]))}"
+            f"left out for missing values{why}: {counted(int(left_out.sum()), 'row', 'rows')}, "
+            f"which no window crosses: {places(table, np.sort(rows[left_out]))}"
         )
     return notes

@@ -66,7 +66,7 @@ def test_seattle_weather(shared_data: Path) -> None:
     assert axis(series) == ("date", "day", 1, "%Y-%m-%d")
     assert series.features == ("precipitation", "temp_max", "temp_min", "wind")
     assert series.notes == ("columns not used: weather",)
-    with pytest.raises(DataError, match="'weather' has 1461 cells that are not numbers"):
+    with pytest.raises(DataError, match="'weather' has 1,461 cells that are not numbers"):
         read(path, targets=["weather"])
 
 

@@ -56,7 +56,7 @@ def test_targets_and_features_are_chosen_in_their_own_order() -> None:
         ({"targets": ["month"]}, "'month' has 3 cells that are not numbers"),
         ({"targets": ["x"], "time": "mnth"}, "no column 'mnth'; did you mean 'month'"),
         ({"targets": ["x"], "time": "x"}, "'x' cannot be the time and a value"),
-        ({"targets": ["x"], "time": "kind"}, "'kind' is no time column: line 2 has 'a'"),
+        ({"targets": ["x"], "time": "kind"}, "time column 'kind' has 'a' at line 2, known forms"),
         ({"targets": ["x"], "series_id": "knd"}, "no column 'knd'; did you mean 'kind'"),
         ({"targets": ["x"], "series_id": "x"}, "'x' cannot be the series id"),
     ],
@@ -83,8 +83,8 @@ def test_every_column_with_bad_cells_is_reported_at_once() -> None:
     with pytest.raises(DataError) as caught:
         series(*lines, targets=["x", "y"])
     message = str(caught.value)
-    assert "'x' has 1 cells that are not numbers: line 3 ('oops')" in message
-    assert "'y' has 1 cells that are not numbers: line 5 ('5_0')" in message
+    assert "'x' has 1 cell that is not a number: line 3 ('oops')" in message
+    assert "'y' has 1 cell that is not a number: line 5 ('5_0')" in message
     assert "'y' has 2 infinite values: line 2 ('inf'), line 4 ('-inf')" in message
 
 
@@ -95,6 +95,12 @@ class TestTime:
         assert found.time is not None
         assert found.time.column == "when_time"
 
+    def test_a_good_time_column_is_found_behind_a_bad_one(self) -> None:
+        lines = ("birthdate,day,x", "1999-05-01,2024-01-01,1", "1970-01-01,2024-01-02,2")
+        found = series(*lines)
+        assert found.time is not None
+        assert found.time.column == "day"
+
     def test_dates_are_found_without_a_name(self) -> None:
         found = series("moment,x", "2024-01-01,1", "2024-01-02,2")
         assert found.time is not None
@@ -104,7 +110,10 @@ class TestTime:
         found = series("year,month,x", "2012,1,1", "2012,2,2", "2012,3,1", targets=["x"])
         assert found.time is not None
         assert found.time.column == "month"
-        assert "'year' is not taken as time: it does not increase at line 3" in found.notes[0]
+        assert (
+            "'year' is not taken as time: it does not increase from row to row; 2 rep"
+            in found.notes[0]
+        )
 
     def test_rows_are_numbered_without_a_time_column(self) -> None:
         found = series("x", "5", "6")
@@ -125,7 +134,7 @@ class TestTime:
         assert "1 going back: line 4 ('2024-01-01')" in str(caught.value)
 
     def test_a_named_column_must_increase(self) -> None:
-        with pytest.raises(DataError, match="must increase"):
+        with pytest.raises(DataError, match="does not increase"):
             series("n,x", "2,1", "1,1", targets=["x"], time="n")
 
     def test_a_few_cells_of_another_form_are_what_is_wrong(self) -> None:
@@ -143,7 +152,18 @@ class TestTime:
     def test_text_that_is_no_time_is_passed_over_with_a_note(self) -> None:
         found = series("month,x", "Jan,1", "Feb,2")
         assert found.time is None
-        assert "'month' is not taken as time: line 2 has 'Jan'" in found.notes[0]
+        assert "'month' is not taken as time: it has 'Jan' at line 2, known forms" in found.notes[0]
+
+    def test_numbers_called_like_a_time_may_have_gaps(self) -> None:
+        lines = ("day_rate,x", "1,1", "2,2", "NA,3", "4,4", "5,5")
+        found = series(*lines, targets=["x"])
+        assert found.time is None
+        assert (
+            "'day_rate' is not taken as time: it is written as 'number' but for 1 cell"
+            in found.notes[0]
+        )
+        with pytest.raises(DataError, match=r"'day_rate' is written as 'number' but for 1 cell"):
+            series(*lines, targets=["x"], time="day_rate")
 
     def test_eight_digits_that_are_no_dates_are_numbers(self) -> None:
         found = series("time,x", "20140130,1", "20140131,1", "20140132,1", targets=["x"])
@@ -160,7 +180,7 @@ class TestTime:
         days = ("2024-01-01", "2024-01-02", "2024-01-05", "2024-01-06", "2024-01-07")
         found = series("date,x", *(f"{day},{i}" for i, day in enumerate(days)))
         assert found.segments == (Segment("", 0, 2), Segment("", 2, 5))
-        assert "1 gaps in the time column 'date', whose step is 1 day" in found.notes[0]
+        assert "1 gap in the time column 'date', whose step is 1 day" in found.notes[0]
         assert "line 4 ('2024-01-05')" in found.notes[0]
 
 
@@ -180,7 +200,9 @@ class TestSeveralSeries:
             series(*lines, targets=["x"], time="t", series_id="id")
 
     def test_a_row_without_a_series_is_refused(self) -> None:
-        with pytest.raises(DataError, match="1 rows name no series in the column 'id': line 3"):
+        with pytest.raises(
+            DataError, match="no series is named in the column 'id' in 1 row: line 3"
+        ):
             series("id,x", "b,1", ",1", series_id="id")
 
     def test_the_series_id_is_no_feature(self) -> None:
@@ -204,8 +226,7 @@ class TestMissing:
         assert [(s.start, s.stop) for s in found.segments] == [(0, 1), (1, 2), (2, 3)]
         assert list(found.timestamps) == ["2", "4", "6"]
         assert found.notes == (
-            "3 rows with missing values are left out; no window crosses them: "
-            "line 2, line 4, line 6",
+            "left out for missing values: 3 rows, which no window crosses: line 2, line 4, line 6",
         )
 
     def test_interpolation_stays_inside_the_series(self) -> None:
@@ -213,9 +234,9 @@ class TestMissing:
         assert found.values.tolist() == [[1, 2], [2, 3], [3, 4], [4, 5], [5, 6]]
         assert [(s.start, s.stop) for s in found.segments] == [(0, 5)]
         assert found.notes == (
-            "2 rows have interpolated values: line 4, line 6",
-            "1 rows with missing values are left out (at an end, or in a long run); no window "
-            "crosses them: line 2",
+            "interpolated in 2 rows: line 4, line 6",
+            "left out for missing values (at an end, or in a long run): 1 row, which no window "
+            "crosses: line 2",
         )
 
     def test_interpolation_does_not_reach_into_another_series(self) -> None:
