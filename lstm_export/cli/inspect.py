@@ -1,0 +1,123 @@
+"""`lstm-export inspect FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lstm_export.cli.console import Json, emit, emit_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lstm_export.contract import Forecast
+    from lstm_export.inspection import GraphFacts, Inspection
+
+
+def inspect(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A bundle, an ONNX file or a training run.")
+    ],
+    json: Json = False,
+) -> None:
+    """Say what a bundle, an ONNX file or a training run is; what it is shows in its content.
+
+    With --json: kind (bundle, onnx file or training run), path, task (forecast, module, or
+    unknown for a foreign file), parameters, sizes (bytes by file), forecast (features, targets,
+    window, input_scaling, target_scaling, recurrent, time; null for other tasks), graphs (by
+    file: spec with inputs and outputs, opset_version, ir_version, producer, operators, cells,
+    weights, external_files), provenance (source_kind, data, seed, metrics, versions), verified
+    (the verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none).
+    """
+    from lstm_export.inspection import inspect_path
+
+    found = inspect_path(file)
+    if json:
+        emit_json(found.to_dict())
+        return
+    lines = list(_lines(found))
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        emit(f"{name:<{width}}  {text}".rstrip())
+
+
+Line = tuple[str, str]
+
+
+def _lines(found: Inspection) -> Iterator[Line]:
+    yield found.kind, found.path
+    yield "task", found.task
+    if found.forecast:
+        yield from _forecast_lines(found.forecast)
+    yield "parameters", f"{found.parameters:,}"
+    for name, facts in found.graphs.items():
+        yield from _graph_lines(name, facts)
+    for name, size in found.sizes.items():
+        yield "size", f"{name}  {size:,} bytes"
+    yield from _origin_lines(found)
+
+
+def _forecast_lines(terms: Forecast) -> Iterator[Line]:
+    def named(columns: object) -> str:
+        return ", ".join(f"{c.name} ({c.unit})" if c.unit else c.name for c in columns)  # type: ignore[attr-defined]
+
+    spec, window = terms.recurrent, terms.window
+    yield "features", named(terms.features)
+    yield "targets", named(terms.targets)
+    directions = ", two directions" if spec.bidirectional else ""
+    projection = f", projected to {spec.proj_size}" if spec.proj_size else ""
+    layers = f"{spec.num_layers} layer{'s' if spec.num_layers > 1 else ''}"
+    yield (
+        "cells",
+        f"{spec.cell.upper()}, {layers} of {spec.hidden_size}{projection}{directions}",
+    )
+    yield (
+        "window",
+        f"context {window.context_length}, horizon {window.horizon}; {window.history} rows of "
+        f"history, at least {window.shortest}",
+    )
+    steps = [f"difference over {window.difference}"] if window.difference else []
+    if terms.input_scaling.kind != "none":
+        steps.append(f"{terms.input_scaling.kind} scaling")
+    yield "preprocessing", (", then ".join(steps) or "none") + "; inside the graph"
+    if terms.time:
+        yield "time", f"{terms.time.column}, {terms.time.step} {terms.time.unit} apart"
+    yield "streams", "yes" if terms.causal else "no: it reads in two directions"
+
+
+def _graph_lines(name: str, facts: GraphFacts) -> Iterator[Line]:
+    yield "graph", f"{name}: opset {facts.opset_version}, IR {facts.ir_version}, {facts.producer}"
+    for spec in facts.spec.inputs:
+        yield "  input", str(spec)
+    for spec in facts.spec.outputs:
+        yield "  output", str(spec)
+    yield "  nodes", ", ".join(f"{count} {op}" for op, count in facts.operators.items())
+    for cell in facts.cells:
+        yield "  cell", f"{cell['op_type']} of {cell['hidden_size']}, {cell['direction']}"
+    if facts.external_files:
+        yield "  weights in", ", ".join(facts.external_files)
+
+
+def _origin_lines(found: Inspection) -> Iterator[Line]:
+    origin = found.provenance
+    if origin and origin.data:
+        yield "data", f"{origin.data.name}, {origin.data.rows:,} rows, sha256 {origin.data.sha256}"
+    if origin and origin.seed is not None:
+        yield "seed", str(origin.seed)
+    if origin and origin.versions:
+        yield "made with", ", ".join(f"{name} {v}" for name, v in sorted(origin.versions.items()))
+    if found.kind == "bundle":
+        yield "checksums", "every file is as it was written"
+    parity = found.verified
+    if parity is None:
+        hint = ": export it, then `lstm-export verify`" if found.kind == "training run" else ""
+        yield "verified", f"no{hint}"
+    else:
+        verdict = "yes" if parity.passed else "FAILED"
+        yield (
+            "verified",
+            f"{verdict}, at export: {parity.cases} cases, worst error {parity.worst_error:.2g} "
+            f"(bound {parity.worst_bound:.2g}), torch's own {parity.torch_error:.2g}",
+        )

@@ -1,0 +1,157 @@
+"""`lstm-export predict BUNDLE DATA`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from lstm_export.cli.console import Force, Json, emit_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lstm_export.data.missing import Missing
+
+
+def predict(
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="A bundle, or one of our model.onnx files.")
+    ],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="CSV or Parquet file, or an embedded data set.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="A .csv or .parquet file; default: CSV here."),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", help="Steps ahead; default: as trained.")
+    ] = None,
+    backtest: Annotated[
+        bool,
+        typer.Option("--backtest", help="Replay the history instead, one step ahead, with errors."),
+    ] = False,
+    series_id: Annotated[
+        str | None, typer.Option("--series-id", help="The column that tells series apart.")
+    ] = None,
+    missing: Annotated[
+        str, typer.Option("--missing", help="Missing values: error, interpolate or drop.")
+    ] = "error",
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw it into this .png, .svg or .pdf file."),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Forecast past the end of a table, or replay its history, without torch.
+
+    The table's columns are found by the names that the model was trained on. The result has a row
+    per step (and series): its time, the series, and the targets in their own units; with
+    --backtest each target's truth and, in TARGET_forecast, what was forecast one step before.
+
+    With --json: bundle, data, mode (forecast or backtest), targets (name to unit), columns, rows
+    (null with --out, which has them), out, plot, notes; for a forecast horizon; for a backtest
+    metrics (rmse and mae by target) and windows.
+    """
+    from lstm_export.data.load import load_table
+    from lstm_export.data.write import csv_text, write_table
+    from lstm_export.runtime.load import load_forecaster
+    from lstm_export.runtime.table import checked_mode, series_for
+
+    checked_mode(horizon, "backtest" if backtest else "forecast")
+    _check_outputs(out, plot, force=force)
+    # A backtest runs large batches, which gain from threads.
+    model = load_forecaster(bundle, intra_op_num_threads=0 if backtest else None)
+    series = series_for(
+        model,
+        load_table(data),
+        series_id=series_id,
+        missing=cast("Missing", missing),
+        truth=backtest,
+    )
+    run = _backtest if backtest else _forecast
+    columns, found, notes = run(model, series, horizon, series_id, plot)
+    notes = [*series.notes, *notes]
+    for note in notes:
+        say(f"note: {note}")
+    if out is not None:
+        write_table(out, columns, force=force)
+        say(f"wrote {out}")
+    if plot is not None:
+        say(f"wrote {plot}")
+    for target, errors in found.get("metrics", {}).items():
+        say(f"{target}: RMSE {errors['rmse']:.4g}, MAE {errors['mae']:.4g} one step ahead")
+    if not json:
+        if out is None:
+            typer.echo(csv_text(columns), nl=False)
+        return
+    emit_json(
+        {
+            "bundle": str(bundle),
+            "data": data,
+            "mode": "backtest" if backtest else "forecast",
+            "targets": {column.name: column.unit for column in model.terms.targets},
+            **found,
+            "columns": list(columns),
+            "rows": _rows(columns) if out is None else None,
+            "out": str(out) if out else None,
+            "plot": str(plot) if plot else None,
+            "notes": notes,
+        }
+    )
+
+
+Result = tuple["Mapping[str, list[object]]", dict[str, Any], "Sequence[str]"]
+
+
+def _forecast(
+    model: Any, series: Any, horizon: int | None, series_id: str | None, plot: Path | None
+) -> Result:
+    from lstm_export.runtime.table import forecast_columns, forecast_series
+
+    forecasts, notes = forecast_series(model, series, horizon)
+    if plot is not None:
+        from lstm_export.report.predict_plot import save_forecasts
+
+        save_forecasts(plot, model.terms, series, forecasts)
+    columns = forecast_columns(model, series, forecasts, series_id)
+    return columns, {"horizon": len(forecasts[0].times)}, notes
+
+
+def _backtest(
+    model: Any, series: Any, horizon: int | None, series_id: str | None, plot: Path | None
+) -> Result:
+    from lstm_export.runtime.table import backtest, backtest_columns
+
+    replayed = backtest(model, series)
+    if plot is not None:
+        from lstm_export.report.predict_plot import save_backtest
+
+        save_backtest(plot, model.terms, series, replayed)
+    metrics = {
+        name: {"rmse": replayed.rmse[name], "mae": replayed.mae[name]} for name in replayed.rmse
+    }
+    columns = backtest_columns(model, series, replayed, series_id)
+    return columns, {"metrics": metrics, "windows": len(replayed.rows)}, ()
+
+
+def _check_outputs(out: Path | None, plot: Path | None, *, force: bool) -> None:
+    """Before any work: what could not be written afterwards."""
+    if out is not None:
+        from lstm_export.errors import OptionError
+        from lstm_export.files import refuse_existing
+
+        if out.suffix.lower() not in (".csv", ".parquet", ".pq"):
+            raise OptionError(f"{out}: expected a name that ends in .csv or .parquet")
+        refuse_existing(out, force=force)
+    if plot is not None:
+        from lstm_export.report.predict_plot import check_plot_path
+
+        check_plot_path(plot, force=force)
+
+
+def _rows(columns: Mapping[str, list[object]]) -> list[dict[str, object]]:
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
