@@ -1,0 +1,244 @@
+"""`lstm-export train DATA --out RUN`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lstm_export.cli.console import Force, Json, emit, emit_json, say, table
+from lstm_export.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from lstm_export.training.progress import Progress
+    from lstm_export.training.train import TrainResult
+
+# No option has a default here: what is not given comes from --config, from what the data set
+# recommends, or from TrainOptions, in this order.
+_DATA, _MODEL, _TRAINING, _RUN = "Data", "Model", "Training", "Run"
+
+
+def _option(panel: str, help_text: str, **details: Any) -> Any:
+    return typer.Option(help=help_text, rich_help_panel=panel, **details)
+
+
+def train(
+    out: Annotated[Path, _option(_RUN, "The run folder to write.")],
+    data: Annotated[
+        str | None, typer.Argument(help="A CSV or Parquet file, or an embedded data set.")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        _option(_DATA, "Columns to forecast, repeated or a,b; default: the only numeric one."),
+    ] = None,
+    features: Annotated[
+        list[str] | None,
+        _option(_DATA, "Columns that the model sees, or all; default: the targets."),
+    ] = None,
+    time: Annotated[str | None, _option(_DATA, "The time column; default: found.")] = None,
+    series_id: Annotated[
+        str | None, _option(_DATA, "The column that tells several series apart.")
+    ] = None,
+    missing: Annotated[
+        str | None, _option(_DATA, "Missing values: error, interpolate or drop. [default: error]")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, _option(_DATA, "Unit of a column, repeated.", metavar="NAME=UNIT")
+    ] = None,
+    validation: Annotated[
+        float | None,
+        _option(_DATA, "Fraction of rows, before the test part, that decides. [default: 0.15]"),
+    ] = None,
+    test: Annotated[
+        float | None, _option(_DATA, "Fraction of rows, the last, that judges. [default: 0.2]")
+    ] = None,
+    scaler: Annotated[
+        str | None, _option(_DATA, "standard, minmax or none. [default: standard]")
+    ] = None,
+    difference: Annotated[
+        int | None, _option(_DATA, "K: learn x[t] − x[t−K]; 0: raw values. [default: 0]")
+    ] = None,
+    season: Annotated[
+        int | None, _option(_DATA, "Rows of a season, for the baseline; default: found.")
+    ] = None,
+    cell: Annotated[str | None, _option(_MODEL, "lstm, gru or rnn. [default: lstm]")] = None,
+    hidden_size: Annotated[
+        int | None, _option(_MODEL, "Width of the recurrent layers. [default: 32]")
+    ] = None,
+    num_layers: Annotated[int | None, _option(_MODEL, "Layers. [default: 1]")] = None,
+    dropout: Annotated[
+        float | None, _option(_MODEL, "Between layers and before the head. [default: 0.0]")
+    ] = None,
+    bidirectional: Annotated[
+        bool | None,
+        typer.Option(
+            "--bidirectional/--no-bidirectional",
+            help="Read in both directions; cannot stream.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    proj_size: Annotated[
+        int | None, _option(_MODEL, "Width of an LSTM's projection; 0: none. [default: 0]")
+    ] = None,
+    context_length: Annotated[
+        int | None, _option(_MODEL, "Past rows per window. [default: 32]")
+    ] = None,
+    horizon: Annotated[int | None, _option(_MODEL, "Rows to forecast. [default: 1]")] = None,
+    init: Annotated[
+        str | None, _option(_MODEL, "Initial weights: default, chrono or torch. [default: default]")
+    ] = None,
+    epochs: Annotated[int | None, _option(_TRAINING, "At most. [default: 300]")] = None,
+    max_steps: Annotated[
+        int | None, _option(_TRAINING, "Stop after so many steps; default: no limit.")
+    ] = None,
+    batch_size: Annotated[int | None, _option(_TRAINING, "Windows per step. [default: 32]")] = None,
+    lr: Annotated[float | None, _option(_TRAINING, "Learning rate. [default: 0.003]")] = None,
+    schedule: Annotated[
+        str | None, _option(_TRAINING, "constant, cosine or plateau. [default: constant]")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _option(_TRAINING, "Epochs without a better validation; 0: no end. [default: 40]"),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, _option(_TRAINING, "Decoupled, as in AdamW. [default: 0.0]")
+    ] = None,
+    clip_norm: Annotated[
+        float | None, _option(_TRAINING, "Largest gradient norm; 0: no limit. [default: 1.0]")
+    ] = None,
+    clip_value: Annotated[
+        float | None, _option(_TRAINING, "Largest gradient element; 0: no limit. [default: 0.0]")
+    ] = None,
+    seed: Annotated[
+        int | None, _option(_TRAINING, "The same seed, the same bytes. [default: 0]")
+    ] = None,
+    device: Annotated[str | None, _option(_TRAINING, "cpu, cuda, or auto. [default: cpu]")] = None,
+    precision: Annotated[
+        str | None, _option(_TRAINING, "32-true or bf16-mixed. [default: 32-true]")
+    ] = None,
+    config: Annotated[
+        Path | None, _option(_RUN, "A run.toml with these options; flags override it.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a stopped run.", rich_help_panel=_RUN)
+    ] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Train a forecaster on a table; RUN gets weights, metrics, predictions and a report.
+
+    With --json: run, data, test and test_one_step (rmse and mae by method and target), season,
+    windows, parameters, best_epoch, epochs, validation_loss, notes, report (null without one).
+    """
+    flags = {
+        name: value
+        for name, value in locals().items()
+        if name not in ("out", "config", "resume", "force", "json")
+    }
+    flags["target"], flags["features"] = _names(target), _names(features)
+    flags["unit"] = _units(unit)
+    _need_extra()
+    from lstm_export.training.config import resolve
+    from lstm_export.training.run_folder import OPTIONS
+    from lstm_export.training.train import train as run_training
+
+    if resume and config is None and (out / OPTIONS).is_file():
+        config = out / OPTIONS
+    options = resolve(flags, config)
+    try:
+        result = run_training(options, out, resume=resume, force=force, progress=_progress())
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            say(str(stop))
+        raise
+    for note in result.notes:
+        say(f"note: {note}")
+    report = _write_report(result)
+    if json:
+        emit_json(
+            {
+                "run": str(out),
+                "data": result.description.data.name,
+                **result.description.metrics,
+                "notes": list(result.notes),
+                "report": None if report is None else str(report),
+            }
+        )
+        return
+    _show(result, report)
+
+
+def _show(result: TrainResult, report: Path | None) -> None:
+    metrics = result.description.metrics
+    horizon = result.description.forecast.window.horizon
+    for key, steps in (("test", f"{horizon} steps ahead"), ("test_one_step", "one step ahead")):
+        if key == "test" and horizon == 1:
+            continue
+        rows = [
+            [f"{target}  {method}", f"{error['rmse']:.4g}", f"{error['mae']:.4g}"]
+            for target in (column.name for column in result.description.forecast.targets)
+            for method, error in ((name, by[target]) for name, by in metrics[key].items())
+        ]
+        emit(table([f"test part, {steps}", "RMSE", "MAE"], rows))
+        emit("")
+    emit(f"run       {result.path}  (best epoch {result.best_epoch} of {metrics['epochs']})")
+    if report is not None:
+        emit(f"report    {report}")
+    emit(f"next      lstm-export export {result.path} --out bundle")
+
+
+def _write_report(result: TrainResult) -> Path | None:
+    """The analyst's page, with a bundle made for the occasion; None where it cannot be made."""
+    import tempfile
+
+    from lstm_export.training.run_folder import REPORT
+
+    page = result.path / REPORT
+    if result.was_finished and page.exists():
+        return page
+    try:
+        from lstm_export.exporting.bundle import export_bundle
+        from lstm_export.parity.verify import verify
+        from lstm_export.report.run_report import write_run_report
+    except ImportError as error:
+        say(f"no report: it needs {error.name}: pip install 'lstm-export[train]'")
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        export_bundle(result.path, bundle)
+        parity = verify(bundle, against=result.path)
+        write_run_report(page, run=result.path, bundle=bundle, parity=parity, series=result.series)
+    if not parity.passed:
+        say(f"note: the exported model does not agree with torch; see {page}")
+    return page
+
+
+def _progress() -> Progress:
+    from lstm_export.training.progress import BarProgress, PlainProgress
+
+    if not sys.stderr.isatty():
+        return PlainProgress(say)
+    from rich.console import Console
+
+    return BarProgress(Console(stderr=True))
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    return [name.strip() for item in given for name in item.split(",")] if given else None
+
+
+def _units(given: list[str] | None) -> dict[str, str] | None:
+    pairs = [item.partition("=") for item in given or ()]
+    if wrong := [name for name, equals, unit in pairs if not (name and equals and unit)]:
+        raise OptionError(f"--unit must be NAME=UNIT, got {wrong[0]!r}")
+    return {name: unit for name, _, unit in pairs} or None
+
+
+def _need_extra() -> None:
+    from importlib.util import find_spec
+
+    for package in ("torch", "lightning_fabric", "safetensors", "tomli_w"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "train", "training")

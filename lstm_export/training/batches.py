@@ -1,0 +1,55 @@
+"""Batches of windows, gathered by index from views on the series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lstm_export.contract import Window
+
+_GATHERED = 1 << 18
+"""Elements gathered at once: many small batches share one gather, and it stays within a cache."""
+
+
+class WindowBatches:
+    """The windows of one part of a series; memory grows with the series, not with the windows.
+
+    `inputs` (rows, features) and `targets` (rows, targets) are the differenced and scaled rows;
+    `starts` (windows,) are raw rows, int64, as `window_starts` gives them.
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, starts: Tensor, window: Window) -> None:
+        self._inputs = inputs.unfold(0, window.context_length, 1).transpose(1, 2)
+        self._targets = targets.unfold(0, window.horizon, 1).transpose(1, 2)
+        self._starts = starts
+        self._window = window
+        self._elements = window.context_length * inputs.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def batches(
+        self, size: int, order: Tensor | None = None, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pairs of (batch, context_length, features) and (batch, horizon, targets).
+
+        `order` (windows,) permutes the windows; `first` batches are left out. The last batch holds
+        what is left over.
+        """
+        together = size * max(1, _GATHERED // (size * self._elements))
+        for begin in range(first * size, len(self), together):
+            chosen = slice(begin, begin + together)
+            starts = self._starts[chosen] if order is None else self._starts[order[chosen]]
+            x = self._inputs[starts + self._window.difference]
+            y = self._targets[starts + self._window.history]
+            yield from zip(torch.split(x, size), torch.split(y, size), strict=True)
+
+
+def epoch_order(windows: int, seed: int, epoch: int, device: torch.device) -> Tensor:
+    """The order of the windows in one epoch, (windows,) int64: `seed` and `epoch` decide alone."""
+    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    generator = torch.Generator().manual_seed(mixed)
+    return torch.randperm(windows, generator=generator).to(device)

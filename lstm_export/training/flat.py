@@ -1,0 +1,68 @@
+"""All weights of a module in one vector."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.optim.adamw import adamw
+
+
+class FlatParameters:
+    """Moves the parameters of `module`, and their gradients, into one vector each.
+
+    The parameters become views of them, so that clearing, clipping and stepping cost one
+    operation each instead of one per tensor: for a small LSTM that is a quarter of a step.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        parameters = list(module.parameters())
+        self.values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+        self.gradients = torch.zeros_like(self.values)
+        sizes = [parameter.numel() for parameter in parameters]
+        pieces = zip(
+            torch.split(self.values, sizes), torch.split(self.gradients, sizes), strict=True
+        )
+        for parameter, (values, gradients) in zip(parameters, pieces, strict=True):
+            parameter.data = values.view_as(parameter)
+            parameter.grad = gradients.view_as(parameter)
+
+
+class FusedAdam:
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019) on one vector.
+
+    The arithmetic is torch's fused kernel; its state is three tensors in plain sight.
+    """
+
+    def __init__(self, parameters: FlatParameters, steps: int = 0) -> None:
+        self._parameters = parameters
+        self.first_moment = torch.zeros_like(parameters.values)
+        self.second_moment = torch.zeros_like(parameters.values)
+        self._steps = torch.tensor(float(steps), device=parameters.values.device)
+
+    def step(self, lr: float, weight_decay: float) -> None:
+        """One step along the gradients that stand in the parameters."""
+        adamw(
+            [self._parameters.values],
+            [self._parameters.gradients],
+            [self.first_moment],
+            [self.second_moment],
+            [],
+            [self._steps],
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=lr,
+            weight_decay=weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+def clip(gradients: torch.Tensor, norm: float, value: float) -> None:
+    """Limits the elements to ±`value` and the whole to the length `norm`, in place; 0: no limit."""
+    if value:
+        gradients.clamp_(-value, value)
+    if norm:
+        # NaN stays NaN: a diverged run must be seen, not clipped away.
+        gradients.mul_((norm / (torch.linalg.vector_norm(gradients) + 1e-6)).clamp_(max=1.0))
