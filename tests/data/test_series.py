@@ -101,6 +101,11 @@ class TestTime:
         assert found.time is not None
         assert found.time.column == "day"
 
+    def test_text_that_begins_with_a_date_is_no_time(self) -> None:
+        found = series("remark,x", "2024-01-01,1", "late,2", "early,3")
+        assert found.time is None
+        assert found.notes == ("columns not used: remark",)
+
     def test_dates_are_found_without_a_name(self) -> None:
         found = series("moment,x", "2024-01-01,1", "2024-01-02,2")
         assert found.time is not None
