@@ -12,6 +12,11 @@ import pytest
 if TYPE_CHECKING:
     from lstm_export.contract import Forecast
 
+# Tests run side by side, one process a core. More threads each only spin and wait for one another:
+# a small LSTM in torch then takes seconds instead of milliseconds.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
