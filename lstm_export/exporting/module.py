@@ -103,7 +103,7 @@ def _nested(module: nn.Module, dims: tuple[Any, ...]) -> tuple[Any, ...]:
     if code is None or not code.co_flags & 0x04:  # no *args
         return dims
     named = code.co_argcount - 1
-    return (*dims[:named], dims[named:])
+    return (*dims[:named], dims[named:]) if dims[named:] else dims
 
 
 def _check_ends(model: ir.Model, graph: GraphSpec) -> None:
