@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lstm_export.checkpoint import Description
     from lstm_export.data.series import Series
     from lstm_export.parity.report import ParityReport
-    from lstm_export.training.options import TrainOptions
 
 DATASET = "sunspots"
 YEARS_AHEAD = 11
@@ -42,6 +41,17 @@ history, horizon = json.load(sys.stdin)
 model = lstm_export.load(sys.argv[1])
 print(json.dumps(model.forecast(history, horizon=horizon).tolist()))
 """
+
+_PACKAGES = (
+    "torch",
+    "lightning_fabric",
+    "onnx",
+    "onnxscript",
+    "safetensors",
+    "tomli_w",
+    "matplotlib",
+    "jinja2",
+)
 
 Say = Callable[[str], None]
 
@@ -89,7 +99,7 @@ def run_demo(
     anything else there only with `force`. Raises OutputError, or MissingExtraError where the train
     extra is not installed.
     """
-    for package in ("torch", "onnx", "onnxscript", "safetensors", "matplotlib", "jinja2"):
+    for package in _PACKAGES:
         if find_spec(package) is None:
             raise MissingExtraError(package, "train", "the demo")
     with new_folder(out, force=force or (out / MARKER).is_file()) as folder:
@@ -117,34 +127,32 @@ def _run(folder: Path, out: Path, chosen: Mapping[str, int | None], say: Say) ->
 
     from lstm_export.bench.timings import measure
     from lstm_export.data.embedded import EMBEDDED
-    from lstm_export.data.load import load_table
-    from lstm_export.data.series import read_series
     from lstm_export.data.write import write_table
     from lstm_export.exporting.bundle import export_bundle
     from lstm_export.parity.verify import verify
     from lstm_export.report.run_files import file_sizes
     from lstm_export.report.run_report import write_run_report
+    from lstm_export.training.config import resolve
+    from lstm_export.training.device import threads
+    from lstm_export.training.progress import PlainProgress
     from lstm_export.training.train import train
 
-    dataset = EMBEDDED[DATASET]
     run, bundle = folder / "run", folder / "bundle"
-    say(f"1/6  train on {dataset.title}")
-    description = train(_options(dataset.options, chosen), run).description
-    say("2/6  export the run as a bundle")
-    export_bundle(run, bundle)
-    say("3/6  verify the bundle against torch and the oracle")
-    parity = verify(bundle, against=run)
+    say(f"1/6  train on {EMBEDDED[DATASET].title}")
+    trained = train(resolve({"data": DATASET, **chosen}), run, progress=PlainProgress(say))
+    description, series = trained.description, trained.series
+    # Of a small model torch's threads wait for each other more than they work.
+    with threads(1):
+        say("2/6  export the run as a bundle")
+        export_bundle(run, bundle)
+        say("3/6  verify the bundle against torch and the oracle")
+        parity = verify(bundle, against=run)
+    # The folder is about to get its final name: what is reported must be found there.
+    parity = replace(parity, bundle=str(out / "bundle"), against=str(out / "run"))
     say(f"4/6  forecast {YEARS_AHEAD} years in a process that cannot import torch")
     terms = description.forecast
-    series = read_series(
-        load_table(DATASET),
-        targets=[column.name for column in terms.targets],
-        features=[column.name for column in terms.features],
-        time=terms.time.column if terms.time else None,
-    )
     forecast = _forecast(bundle, series, terms.window.history)
-    columns = {terms.time.column if terms.time else "step": list(forecast)}
-    columns |= {terms.targets[0].name: list(forecast.values())}
+    columns: dict[str, list[object]] = {"year": list(forecast), DATASET: list(forecast.values())}
     write_table(folder / "forecast.csv", columns, force=False)
     say("5/6  time torch and the bundle side by side")
     window = series.values[None, -terms.window.history :].astype(np.float32)
@@ -161,13 +169,6 @@ def _run(folder: Path, out: Path, chosen: Mapping[str, int | None], say: Say) ->
         next_steps=next_steps(out),
     )
     return DemoResult(description, parity, timings, forecast, file_sizes(folder))
-
-
-def _options(recommended: Mapping[str, object], chosen: Mapping[str, int | None]) -> TrainOptions:
-    from lstm_export.training.options import TrainOptions
-
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return TrainOptions(data=DATASET, **recommended, **given)
 
 
 def _forecast(bundle: Path, series: Series, rows: int) -> dict[str, float]:

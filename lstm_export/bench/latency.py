@@ -15,7 +15,9 @@ from lstm_export.checkpoint import read_checkpoint
 from lstm_export.errors import MissingExtraError
 from lstm_export.runtime.load import load
 
-ROUNDS, CALLS, WARM_UP = 12, 60, 20
+ROUNDS, CALLS = 12, 80
+LONGEST_TURN = 0.1
+"""Seconds; threads that wait for each other on a busy machine can be a thousand times slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,20 @@ def measure_latency(
             for _ in range(rounds):
                 for threads in counts:
                     torch.set_num_threads(threads)
-                    times[threads] += _time(lambda: module(tensor))
-                times[0] += _time(lambda: model(x))
+                    times[threads] += _turn(lambda: module(tensor))
+                times[0] += _turn(lambda: model(x))
     finally:
         torch.set_num_threads(chosen)
     best = min(counts, key=lambda threads: median(times[threads]))
     return Latency(median(times[best]), best, median(times[0]), x.shape, len(times[0]))
 
 
-def _time(call: Callable[[], object]) -> list[float]:
-    for _ in range(WARM_UP):
-        call()
-    seconds = []
-    for _ in range(CALLS):
+def _turn(call: Callable[[], object]) -> list[float]:
+    """Seconds of each call in one turn; the first quarter has warmed up and is left out."""
+    seconds: list[float] = []
+    begin = time.perf_counter()
+    while len(seconds) < CALLS and (time.perf_counter() - begin < LONGEST_TURN or not seconds):
         start = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - start)
-    return seconds
+    return seconds[len(seconds) // 4 :]

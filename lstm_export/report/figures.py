@@ -1,4 +1,4 @@
-"""A series and its forecast: for the report, and as an image file of its own.
+"""A series and its forecast, beside it the end of a long one enlarged.
 
 Figures are made without pyplot; draw them, and save what is drawn, inside `svg.drawing_style()`.
 Long series are thinned to what the eye can tell apart.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.errors import OptionError
-from lstm_export.files import refuse_existing, write_atomic
 from lstm_export.report.axes import FULL_WIDTH, MARKED, Values, legend, new_figure
-from lstm_export.report.svg import drawing_style, image_bytes
 from lstm_export.report.text import short
 from lstm_export.report.theme import light
 from lstm_export.report.thinning import thin
@@ -94,38 +90,11 @@ def close_up_rows(steps: int, history: int = 0) -> int:
     return max(40, 2 * history, 4 * steps)
 
 
-def save_forecast_plot(
-    path: Path,
-    *,
-    times: Sequence[str],
-    history: Values,
-    forecast_times: Sequence[str],
-    forecast: Values,
-    target: str,
-    unit: str,
-    force: bool = False,
-) -> None:
-    """Draws `history` (rows,) and `forecast` (steps,) into a .png, .svg or .pdf file.
-
-    Raises OptionError for another suffix, OutputError if `path` exists or cannot be written, and
-    MissingExtraError where matplotlib is absent.
-    """
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise OptionError(f"{path}: a plot is written as .png, .svg or .pdf, not {path.suffix!r}")
-    refuse_existing(path, force=force)
-    plot = SeriesPlot(target, unit, times, np.asarray(history), forecast_times, forecast)
-    with drawing_style():
-        figure = series_figure([plot], close_up=close_up_rows(len(forecast)))
-        write_atomic(path, image_bytes(figure, kind))
-
-
 def _draw_series(axes: Axes, plot: SeriesPlot, ticks: int = 8) -> None:
-    rows = thin(plot.history)
+    rows = drawn = thin(plot.history)
     times = [plot.times[i] for i in rows]
     scale = time_scale([*times, *plot.forecast_times], plot.time_format)
     x = scale.place(times, rows)
-    _shade_parts(axes, plot, x, rows)
     line_x, line_y = _broken(x, plot.history[rows], rows, plot.gaps)
     axes.plot(line_x, line_y, color=light("series"), linewidth=1.2, label="series")
     if plot.forecast is not None and len(plot.forecast):
@@ -149,11 +118,15 @@ def _draw_series(axes: Axes, plot: SeriesPlot, ticks: int = 8) -> None:
         times, rows = [*times, *ahead_times], np.concatenate([rows, len(plot.history) + steps])
     scale.label(axes, times, rows, ticks)
     axes.margins(x=0.012)
+    _shade_parts(axes, plot, x, drawn)
     axes.set_ylabel(short(plot.unit or plot.target))
 
 
 def _shade_parts(axes: Axes, plot: SeriesPlot, x: Values, rows: npt.NDArray[np.intp]) -> None:
     parts = (("validation", plot.validation, plot.test), ("test", plot.test, None))
+    low, high = axes.get_ylim()
+    if len(x) and (plot.validation, plot.test) != (None, None):
+        axes.set_ylim(low, high + 0.08 * (high - low))  # room for the parts' names
     for name, first, after in parts:
         if first is None or not len(x) or first >= len(plot.history):
             continue

@@ -58,8 +58,8 @@ def parity_section(report: ParityReport) -> Section:
         with drawing_style():
             caption = (
                 "Every dot is one case (of many, an even choice); left of the line is within the "
-                "rule, at the very left is no error at all. Blue is the bundle, grey below it torch in "
-                "float32 on the same inputs."
+                "rule, at the very left is no error at all. Blue is the bundle, grey below it "
+                "torch in float32 on the same inputs."
             )
             alt = f"Errors of {len(drawn)} outputs as shares of their bounds, bundle and torch."
             if (more := len(drawn) - ROWS) > 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import tomllib
+from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,32 +46,37 @@ def read_options(run: Path) -> tuple[str, Mapping[str, Any]] | None:
 
 
 def read_predictions(run: Path, forecast: Forecast) -> tuple[str, list[PredictionPlot]] | None:
-    """`predictions.csv`: the name of its largest series, and one plot per target of that series."""
+    """`predictions.csv`: the name of its largest series, and one plot per target of that series.
+
+    None where the run has no such file. Raises CheckpointError if it is damaged.
+    """
 
     def read(text: str) -> tuple[str, list[PredictionPlot]] | None:
-        header, *rows = csv.reader(text.splitlines())
-        if "time" not in header:
-            raise ValueError(f"expected a column 'time', got {', '.join(header)}")
-        if not rows:
+        lines = text.splitlines()
+        header = next(csv.reader(lines))
+        times, owners = header.index("time"), header.index("series")
+        sizes = Counter(row[owners] for row in csv.reader(lines[1:]))
+        if not sizes:
             return None
-        cells = dict(zip(header, np.array(rows).T, strict=True))
-        names, counts = np.unique(cells["series"], return_counts=True)
-        shown = names[np.argmax(counts)]
-        mine = cells["series"] == shown
+        shown = sizes.most_common(1)[0][0]
+        roles = ("truth", "prediction", "naive")
+        places = [header.index(f"{c.name} {role}") for c in forecast.targets for role in roles]
+        stamps: list[str] = []
+        # Numbers as numbers: the text of a million rows would need ten times the room.
+        columns = [array("d") for _ in places]
+        for row in csv.reader(lines[1:]):
+            if row[owners] == shown:
+                stamps.append(row[times])
+                for column, place in zip(columns, places, strict=True):
+                    column.append(float(row[place]))
+        values = iter(np.asarray(column, dtype=np.float64) for column in columns)
         time_format = forecast.time.format if forecast.time else None
-        plots = []
-        for column in forecast.targets:
-            truth, prediction, naive = (
-                cells[f"{column.name} {what}"][mine].astype(np.float64)
-                for what in ("truth", "prediction", "naive")
+        return shown, [
+            PredictionPlot(
+                c.name, c.unit, stamps, next(values), next(values), next(values), time_format
             )
-            times = cells["time"][mine].tolist()
-            plots.append(
-                PredictionPlot(
-                    column.name, column.unit, times, truth, prediction, naive, time_format
-                )
-            )
-        return str(shown), plots
+            for c in forecast.targets
+        ]
 
     return _read(run / PREDICTIONS, read)
 

@@ -53,7 +53,7 @@ def speed_table(timings: Timings) -> tuple[list[str], list[list[str]]]:
     threads = "1 thread" if latency.torch_threads == 1 else f"{latency.torch_threads} threads"
     rows = [
         [
-            "latency",
+            f"latency (torch: {threads})",
             duration(latency.bundle),
             duration(latency.torch),
             _ratio(latency.torch, latency.bundle),
@@ -65,7 +65,7 @@ def speed_table(timings: Timings) -> tuple[list[str], list[list[str]]]:
             _ratio(cold.torch, cold.bundle),
         ],
     ]
-    return ["", "bundle", f"torch ({threads})", "torch ÷ bundle"], rows
+    return ["", "bundle", "torch", "torch ÷ bundle"], rows
 
 
 def files_section(run: Path, bundle: Path | None) -> Section:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,26 +29,54 @@ def test_without_the_train_extra_it_says_what_to_install(
     assert not (tmp_path / "demo").exists()
 
 
+@dataclass(frozen=True)
+class Found:
+    """A demo that took no time."""
+
+    passed: bool
+
+    @property
+    def parity(self) -> Found:
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"passed": self.passed}
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
+def test_an_earlier_demo_is_replaced_and_the_verdict_is_the_exit_code(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    passed: bool,
+    code: int,
+) -> None:
+    (tmp_path / "demo.json").write_text("{}")
+    (tmp_path / "old.txt").write_text("old")
+    monkeypatch.setattr(lstm_export.demo, "_run", lambda *given: Found(passed))
+    assert run(["demo", "--out", str(tmp_path), "--json"]) == code
+    assert json.loads(capsys.readouterr().out) == {"passed": passed, "folder": str(tmp_path)}
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
+
+
 @pytest.mark.slow
 def test_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "a demo"
-    assert run(["demo", "--out", str(out), "--epochs", "2", "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert set(document) == {"data", "test", "parity", "timings", "forecast", "sizes", "folder"}
-    assert document["parity"]["passed"]
-    assert document["test"]["model"]["sunspots"]["rmse"] > 0
-    assert list(document["forecast"]) == [str(year) for year in range(2009, 2020)]
-    for name in ("report.html", "forecast.csv", "demo.json", "run/checkpoint.json"):
-        assert (out / name).is_file(), name
-    html = (out / "report.html").read_text(encoding="utf-8")
-    assert html.count("<svg") == 4
-    # No trace of the temporary folder in which everything was made.
-    assert ".a demo." not in html
-    assert f"{out}/bundle" in html
-
-    # Its own folder is replaced without being asked; the table is for people.
-    assert run(["demo", "--out", str(out), "--epochs", "1"]) == 0
+    assert run(["demo", "--out", str(out), "--epochs", "2"]) == 0
     captured = capsys.readouterr()
     for words in ("seasonal naive", "worst parity error", "latency", "cold start", "next"):
         assert words in captured.out, words
     assert "6/6" in captured.err
+
+    document = json.loads((out / "demo.json").read_text(encoding="utf-8"))
+    assert set(document) == {"data", "test", "parity", "timings", "forecast", "sizes"}
+    assert document["parity"]["passed"]
+    assert document["test"]["model"]["sunspots"]["rmse"] > 0
+    assert list(document["forecast"]) == [str(year) for year in range(2009, 2020)]
+    for name in ("report.html", "forecast.csv", "run/checkpoint.json", "bundle/manifest.json"):
+        assert (out / name).is_file(), name
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert html.count("<svg") == 4
+    # No trace of the temporary folder in which everything was made.
+    assert ".a demo." not in html + json.dumps(document)
+    assert f"{out}/bundle" in html

@@ -46,7 +46,9 @@ def check(html: str) -> Outline:
     assert not {"script", "iframe", "object", "embed", "img", "b", "i"} & set(outline.tags)
     assert all(link.startswith("#") or link == "data:," for link in outline.links)
     assert len(outline.ids) == len(set(outline.ids))
-    assert not re.search(r"url\((?!#)|@import|https?:", html.replace("http://www.w3.org/2000/svg", ""))
+    assert not re.search(
+        r"url\((?!#)|@import|https?:", html.replace("http://www.w3.org/2000/svg", "")
+    )
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", html)
     assert "prefers-color-scheme: dark" in html
     assert "@media print" in html
