@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from lstm_export import __version__
 from lstm_export.cli.data import data
 from lstm_export.cli.demo import demo
 from lstm_export.cli.export import export
@@ -26,7 +27,6 @@ DONE, CHECK_FAILED, BAD_INPUT, OWN_FAULT, INTERRUPTED = 0, 1, 2, 70, 130
 app = typer.Typer(
     name="lstm-export",
     help="Recurrent networks as ONNX bundles: any batch, any length, the same numbers everywhere.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -35,8 +35,17 @@ for command in (demo, data, train, export, verify, predict, inspect):
     app.command()(command)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"lstm-export {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, help="Print the version and exit.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Recurrent networks as ONNX bundles: any batch, any length, the same numbers everywhere."""
@@ -53,7 +62,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        result = app(arguments, prog_name="lstm-export", standalone_mode=False)
+        result = app(arguments or ["--help"], prog_name="lstm-export", standalone_mode=False)
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -72,7 +81,9 @@ def _report(error: Exception) -> int:
         print(f"error: {error}", file=sys.stderr)
         return CHECK_FAILED if isinstance(error, ParityError) else BAD_INPUT
     if hasattr(error, "format_message"):  # typer's and click's own usage errors
-        print(f"error: {error.format_message()}", file=sys.stderr)
+        command = getattr(getattr(error, "ctx", None), "command_path", "lstm-export")
+        message = error.format_message().rstrip(".")
+        print(f"error: {message}. See `{command} --help`.", file=sys.stderr)
         return BAD_INPUT
     if isinstance(error, BrokenPipeError):
         return DONE
