@@ -4,15 +4,16 @@ A `Contract` travels in two places: in a bundle's manifest and in the `metadata_
 ONNX file, so that a bare `model.onnx` works too. Nothing here knows of NumPy, torch or ONNX.
 """
 
-from __future__ import annotations
+# Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 from lstm_export.decode import decode
 from lstm_export.errors import ContractError, NewerFormatError
+from lstm_export.frozen import dataclass
 
 FORMAT_VERSION = 1
 METADATA_KEY = "lstm_export"
@@ -175,7 +176,7 @@ class Contract:
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Contract:
+    def from_json(cls, text: str, where: str) -> "Contract":
         """Reads what `to_json` wrote. Raises ContractError or NewerFormatError naming `where`."""
         try:
             body = json.loads(text)

@@ -4,10 +4,10 @@ Its own bytes are covered too: `checksum` is the sha256 of the file with that on
 by 64 zeros, so a change of any byte of any file of a bundle is seen.
 """
 
-from __future__ import annotations
+# Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, Literal
 
 from lstm_export.bundle.digest import sha256_hex
@@ -21,6 +21,7 @@ from lstm_export.contract import (
 )
 from lstm_export.decode import decode
 from lstm_export.errors import BundleError, ChecksumError, ContractError
+from lstm_export.frozen import dataclass
 
 _BLANK = "0" * 64
 
@@ -83,7 +84,7 @@ class Manifest:
         return text.replace(f'"checksum": "{_BLANK}"', f'"checksum": "{digest}"', 1).encode()
 
     @classmethod
-    def from_bytes(cls, content: bytes, where: str) -> Manifest:
+    def from_bytes(cls, content: bytes, where: str) -> "Manifest":
         """Reads `to_bytes`. Raises ChecksumError, NewerFormatError or ContractError."""
         try:
             body = json.loads(content)

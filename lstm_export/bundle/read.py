@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import FileEntry, Manifest
 from lstm_export.errors import BundleError, ChecksumError
+from lstm_export.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)
