@@ -6,7 +6,6 @@ the file's own inputs and outputs, and what the task's terms demand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -52,13 +51,12 @@ def check_graph(manifest: Manifest, graph: str, content: bytes, where: str) -> l
 def differences(path: str, one: Any, other: Any) -> list[str]:
     """Where two values of the same plain structure differ, each as "path is one, not other"."""
     if isinstance(one, dict) and isinstance(other, dict):
-        keys = dict.fromkeys([*one, *other])
-        return [
-            line
-            for key in keys
-            for line in differences(f"{path}.{key}", one.get(key), other.get(key))
-        ]
-    if isinstance(one, Sequence) and isinstance(other, Sequence) and not isinstance(one, str):
+        lines = [f"{path}.{key} is unexpected" for key in one if key not in other]
+        lines += [f"{path}.{key} is missing" for key in other if key not in one]
+        for key in [key for key in one if key in other]:
+            lines += differences(f"{path}.{key}", one[key], other[key])
+        return lines
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         if len(one) != len(other):
             return [f"{path} has {len(one)} entries, not {len(other)}"]
         pairs = enumerate(zip(one, other, strict=True))

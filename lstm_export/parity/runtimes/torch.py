@@ -31,10 +31,18 @@ def open_graph(subject: Subject) -> Runner:
     module = model if subject.graph == LAYOUT.model else ForecasterStream(model).eval()
 
     def run(inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
-        with torch.inference_mode(), warnings.catch_warnings():
-            # A choice of kernel that torch announces, and that is no one's business here.
-            warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
-            outputs = module(*(torch.from_numpy(inputs[tensor.name]) for tensor in spec.inputs))
+        feeds = [torch.from_numpy(inputs[tensor.name]) for tensor in spec.inputs]
+        # One thread: the same rounding on every machine, and no waiting for the others at each
+        # of the sequence's steps.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with torch.inference_mode(), warnings.catch_warnings():
+                # A choice of kernel that torch announces, and that is no one's business here.
+                warnings.filterwarnings("ignore", "LSTM with projections is not supported")
+                outputs = module(*feeds)
+        finally:
+            torch.set_num_threads(threads)
         tensors = outputs if isinstance(outputs, tuple) else (outputs,)
         return {
             output.name: tensor.numpy()
