@@ -71,14 +71,16 @@ class DemoResult:
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values.
 
-        Keys: `data`; `test` (by method and target: `rmse`, `mae`); `parity` (as `verify --json`);
-        `timings` (seconds: `latency` and `cold_start`, each with `torch` and `bundle`);
-        `forecast` (by year); `sizes` (bytes, by file).
+        Keys: `data`; `test` (by method and target: `rmse`, `mae`); `parity` (as `verify --json`
+        without the single `comparisons`); `timings` (seconds: `latency` and `cold_start`, each
+        with `torch` and `bundle`); `forecast` (by year); `sizes` (bytes, by file).
         """
+        parity = self.parity.to_dict()
+        del parity["comparisons"]
         return {
             "data": self.description.data.name,
             "test": self.description.metrics["test"],
-            "parity": self.parity.to_dict(),
+            "parity": parity,
             "timings": self.timings.to_dict(),
             "forecast": dict(self.forecast),
             "sizes": dict(self.sizes),

@@ -21,9 +21,9 @@ def demo(
 ) -> int:
     """Show everything at once: train, export, verify, forecast without torch, report.
 
-    With --json: data; test (rmse and mae by method and target); parity (as verify --json);
-    timings (seconds: latency and cold_start, each with torch and bundle); forecast (by year);
-    sizes (bytes, by file); folder. Exit code 1 if the bundle failed its verification.
+    With --json: data; test (rmse and mae by method and target); parity (as verify --json, without
+    comparisons); timings (seconds: latency and cold_start, each with torch and bundle); forecast
+    (by year); sizes (bytes, by file); folder. Exit code 1 if the bundle failed its verification.
     """
     from lstm_export.demo import next_steps, run_demo
 

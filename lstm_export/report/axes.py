@@ -37,12 +37,12 @@ def legend(axes: Axes) -> None:
 def log_axis(axis: Any, values: Values, names: Mapping[float, str] | None = None) -> None:
     """A log scale for `values`, labelled in plain numbers, or by `names` where there is one.
 
-    The scale stays linear where a value is not positive.
+    The scale stays linear where a value is not positive, or where all are within a factor of 3.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     finite = values[np.isfinite(values)]
-    if not len(finite) or finite.min() <= 0:
+    if not len(finite) or finite.min() <= 0 or finite.max() <= 3 * finite.min():
         return
     (axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale)("log")
     decades = np.log10(finite.max() / finite.min())

@@ -96,7 +96,13 @@ def _draw_series(axes: Axes, plot: SeriesPlot, ticks: int = 8) -> None:
     scale = time_scale([*times, *plot.forecast_times], plot.time_format)
     x = scale.place(times, rows)
     line_x, line_y = _broken(x, plot.history[rows], rows, plot.gaps)
-    axes.plot(line_x, line_y, color=light("series"), linewidth=1.2, label="series")
+    axes.plot(
+        line_x,
+        line_y,
+        color=light("series"),
+        linewidth=1.2 if len(rows) <= WHOLE * 3 else 0.8,
+        label="series",
+    )
     if plot.forecast is not None and len(plot.forecast):
         steps = thin(plot.forecast)
         ahead_times = [plot.forecast_times[i] for i in steps]

@@ -29,6 +29,8 @@ class Losses:
 
 def losses_figure(losses: Losses) -> Figure:
     """Training and validation loss by epoch, log scale, the best epoch marked."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(HALF_WIDTH, 3.0)
     axes = figure.add_subplot()
     epochs = np.asarray(losses.epochs)
@@ -59,6 +61,7 @@ def losses_figure(losses: Losses) -> Figure:
             label=f"best: epoch {best}, {number(height)}",
         )
     log_axis(axes.yaxis, np.concatenate([train, validation]))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss (scaled units, squared)")
     legend(axes)

@@ -61,7 +61,7 @@ def _draw_predictions(axes: Axes, plot: PredictionPlot) -> None:
                 x,
                 values[rows],
                 color=light(role),
-                linewidth=width,
+                linewidth=width if marker else 0.7 * width,
                 linestyle=style,
                 marker=points,
                 markersize=2.4,
