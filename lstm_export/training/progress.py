@@ -59,19 +59,23 @@ class Progress(Protocol):
 
 
 class PlainProgress:
-    """A line every few seconds, through `say`."""
+    """A line every few seconds, and one at the end, through `say`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._next = time.monotonic() + _BETWEEN_LINES
+        self._unsaid: Status | None = None
 
     def update(self, status: Status) -> None:
+        self._unsaid = status
         if time.monotonic() >= self._next:
-            self._say(str(status))
+            self.close()
             self._next = time.monotonic() + _BETWEEN_LINES
 
     def close(self) -> None:
-        """Nothing is left open."""
+        if self._unsaid:
+            self._say(str(self._unsaid))
+        self._unsaid = None
 
 
 class BarProgress:
