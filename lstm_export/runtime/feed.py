@@ -3,7 +3,7 @@ clear InputError."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,11 +18,13 @@ _FLOAT32 = np.dtype(np.float32)
 _SMALL = 1000
 
 
-class Axes(NamedTuple):
+class Axes:
     """How to name a place in (…, steps, features): `first_step` is what the steps count from."""
 
-    columns: tuple[str, ...]
-    first_step: int = 0
+    __slots__ = ("columns", "first_step")
+
+    def __init__(self, columns: tuple[str, ...], first_step: int = 0) -> None:
+        self.columns, self.first_step = columns, first_step
 
 
 def checked_policy(on_nonfinite: str) -> OnNonfinite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32, Positions
 
 
-class Sequences(NamedTuple):
+class Sequences:
     """Checked sequences, those of one length together.
 
     `groups` holds (positions among all, (batch, sequence_length, input_size) float32); positions
     is None where there is one group in order.
     """
 
-    groups: tuple[tuple[Positions | None, Float32], ...]
-    batched: bool
+    __slots__ = ("batched", "groups")
+
+    def __init__(
+        self, groups: Sequence[tuple[Positions | None, Float32]], *, batched: bool
+    ) -> None:
+        self.groups, self.batched = groups, batched
 
     def map(self, run: Callable[[Float32], Array]) -> Array:
         """`run` on every group; the results in the caller's order, unbatched if they came so."""
@@ -136,4 +140,4 @@ class SequenceFeed:
             groups.append((positions, np.stack([items[i] for i in positions])))
         if len(groups) == 1:
             return Sequences(((None, groups[0][1]),), batched=True)
-        return Sequences(tuple(groups), batched=True)
+        return Sequences(groups, batched=True)
