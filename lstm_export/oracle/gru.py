@@ -28,10 +28,10 @@ def gru(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
     """
     (h,) = state
     y = np.empty((*x.shape[:2], h.shape[1]))
-    from_input = x @ weights.weight_ih.T + weights.bias_ih
     for t in range(x.shape[1]):
+        from_input = x[:, t] @ weights.weight_ih.T + weights.bias_ih
         from_state = h @ weights.weight_hh.T + weights.bias_hh
-        x_r, x_z, x_n = np.split(from_input[:, t], GATES, axis=1)
+        x_r, x_z, x_n = np.split(from_input, GATES, axis=1)
         h_r, h_z, h_n = np.split(from_state, GATES, axis=1)
         r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
         n = np.tanh(x_n + r * h_n)

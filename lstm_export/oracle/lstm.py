@@ -30,10 +30,10 @@ def lstm(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
     """
     h, c = state
     y = np.empty((*x.shape[:2], h.shape[1]))
-    from_input = x @ weights.weight_ih.T + weights.bias_ih
     for t in range(x.shape[1]):
-        a = from_input[:, t] + h @ weights.weight_hh.T + weights.bias_hh
-        a_i, a_f, a_g, a_o = np.split(a, GATES, axis=1)
+        from_input = x[:, t] @ weights.weight_ih.T + weights.bias_ih
+        from_state = h @ weights.weight_hh.T + weights.bias_hh
+        a_i, a_f, a_g, a_o = np.split(from_input + from_state, GATES, axis=1)
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
         c = f * c + i * g
         h = o * np.tanh(c)

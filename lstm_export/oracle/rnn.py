@@ -21,8 +21,9 @@ def rnn(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
     """
     (h,) = state
     y = np.empty((*x.shape[:2], h.shape[1]))
-    from_input = x @ weights.weight_ih.T + weights.bias_ih
     for t in range(x.shape[1]):
-        h = np.tanh(from_input[:, t] + h @ weights.weight_hh.T + weights.bias_hh)
+        from_input = x[:, t] @ weights.weight_ih.T + weights.bias_ih
+        from_state = h @ weights.weight_hh.T + weights.bias_hh
+        h = np.tanh(from_input + from_state)
         y[:, t] = h
     return y, (h,)

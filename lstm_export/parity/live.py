@@ -18,6 +18,8 @@ from lstm_export.parity.trial import Trial
 
 _CHUNKED_BATCH = 3
 _CHUNKS = (1, 1, 2, 3, 5, 8)
+_AT_ONCE = 1 << 23
+"""Numbers in the oracle's largest array: 64 MB."""
 
 
 def live_trials(
@@ -28,15 +30,15 @@ def live_trials(
     cases = stream_matrix(terms) if stream else shape_matrix(terms)
     middle = terms.window.context_length + 1
     for length, group in itertools.groupby(sorted(cases, key=_length), key=_length):
-        same_length = list(group)
-        inputs = [case_inputs(terms, case) for case in same_length]
-        # The rows of a batch do not touch each other, so the oracle answers all of them at once.
-        references = _split(oracle(_join(inputs, spec.inputs)), spec.outputs, same_length)
-        for case, given, reference in zip(same_length, inputs, references, strict=True):
-            trial = Trial("live", graph, case.name, given, reference, torch(given))
-            yield trial
-            if stream and case.batch == _CHUNKED_BATCH and length == middle:
-                yield replace(trial, check="chunked", chunks=chunk_lengths(length))
+        for together in _portions(list(group), length * _width(terms)):
+            inputs = [case_inputs(terms, case) for case in together]
+            # The rows of a batch do not touch each other: the oracle answers many cases at once.
+            references = _split(oracle(_join(inputs, spec.inputs)), spec.outputs, together)
+            for case, given, reference in zip(together, inputs, references, strict=True):
+                trial = Trial("live", graph, case.name, given, reference, torch(given))
+                yield trial
+                if stream and case.batch == _CHUNKED_BATCH and length == middle:
+                    yield replace(trial, check="chunked", chunks=chunk_lengths(length))
 
 
 def chunk_lengths(length: int) -> tuple[int, ...]:
@@ -52,6 +54,23 @@ def chunk_lengths(length: int) -> tuple[int, ...]:
 
 def _length(case: Case) -> int:
     return case.length
+
+
+def _width(terms: Forecast) -> int:
+    """Numbers that the oracle holds per row and step, more or less."""
+    return terms.recurrent.hidden_size * terms.recurrent.num_directions
+
+
+def _portions(cases: Sequence[Case], numbers_per_row: int) -> Iterator[list[Case]]:
+    """`cases` in order, as many at a time as fit into memory without being noticed."""
+    portion: list[Case] = []
+    for case in cases:
+        rows = sum(one.batch for one in portion) + case.batch
+        if portion and rows * numbers_per_row > _AT_ONCE:
+            yield portion
+            portion = []
+        portion.append(case)
+    yield portion
 
 
 def _join(inputs: Sequence[Tensors], specs: Sequence[TensorSpec]) -> dict[str, npt.NDArray[Any]]:

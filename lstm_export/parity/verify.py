@@ -25,6 +25,7 @@ from lstm_export.parity.expected import graphs_of
 from lstm_export.parity.golden_replay import golden_trials
 from lstm_export.parity.live import live_trials
 from lstm_export.parity.report import CaseComparison, CaseError, Failure, ParityReport
+from lstm_export.parity.runtimes.oracle import reference
 from lstm_export.parity.runtimes.registry import Runner, Subject, adapter
 from lstm_export.parity.trial import Tolerance, Trial, judge, sum_up
 
@@ -50,7 +51,7 @@ def verify(
     rule = describe(atol, rtol)
     opening = _adapters(runtimes)
     folder = Path(bundle)
-    checkpoint = None if against is None else read_checkpoint(Path(against))
+    checkpoint = None if against is None else _run(against)
     verification = _Verification(Tolerance(atol, rtol), opening, checkpoint)
     opened = _open(folder)
     if isinstance(opened, Failure):
@@ -127,7 +128,7 @@ class _Verification:
         if spec is None:
             self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
             return
-        torch, oracle = adapter("torch")(subject), adapter("oracle")(subject)
+        torch, oracle = adapter("torch")(subject), reference(subject)
         self._judge(live_trials(terms, subject.graph, spec, torch, oracle), runners, spec)
 
     def _judge(
@@ -138,6 +139,12 @@ class _Verification:
                 comparisons, errors = judge(trial, name, runner, spec, self.tolerance)
                 self.comparisons += comparisons
                 self.errors += errors
+
+
+def _run(against: str | Path) -> Checkpoint:
+    if not isinstance(against, str | Path):
+        raise OptionError(f"against: expected the path of a run, got {type(against).__name__}")
+    return read_checkpoint(Path(against))
 
 
 def _adapters(runtimes: Sequence[str]) -> dict[str, Callable[[Subject], Runner]]:

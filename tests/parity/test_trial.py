@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lstm_export.compare.cases import Case
 from lstm_export.contract import GraphSpec, TensorSpec
-from lstm_export.parity.live import chunk_lengths
+from lstm_export.parity.live import _portions, chunk_lengths
 from lstm_export.parity.report import ParityReport
 from lstm_export.parity.runtimes.registry import Tensors
 from lstm_export.parity.trial import Tolerance, Trial, judge, run_in_chunks, sum_up
@@ -100,3 +101,12 @@ def test_nothing_compared_is_no_pass() -> None:
     assert not empty.passed
     with pytest.raises(ValueError, match="empty"):
         empty.summary()
+
+
+@pytest.mark.parametrize("numbers", [1, 1 << 20, 1 << 22, 1 << 40])
+def test_portions_keep_every_case_in_order(numbers: int) -> None:
+    cases = [Case(batch, 5, "typical", None, seed) for seed, batch in enumerate((1, 2, 3, 17) * 3)]
+    portions = list(_portions(cases, numbers))
+    assert [case for portion in portions for case in portion] == cases
+    assert all(portions)
+    assert len(portions) == {1: 1, 1 << 20: 6, 1 << 22: 12, 1 << 40: 12}[numbers]

@@ -95,12 +95,14 @@ def test_fixed_tolerances_take_the_rules_place(made: Any) -> None:
 
 
 def test_torch_and_the_oracle_can_be_verified_as_well(made: Any) -> None:
-    report = verify(made("gru").bundle, against=made("gru").run, runtimes=["onnxruntime", "torch"])
-    assert report.passed
-    assert {one.runtime for one in report.worst_by_output()} == {"onnxruntime", "torch"}
-    # The oracle answers in float64, which no bundle does: it is judged by the same rule and fails.
-    oracle = verify(made("gru").bundle, against=made("gru").run, runtimes=["oracle"])
-    assert "expected dtype float32, got float64" in str(oracle.failures[0])
+    names = ("onnxruntime", "torch", "oracle")
+    kind = made("bidirectional")
+    report = verify(kind.bundle, against=kind.run, runtimes=names)
+    assert report.passed, report.failures
+    worst = {one.runtime: one.worst.comparison for one in report.worst_by_output()}
+    assert set(worst) == set(names)
+    assert worst["torch"].severity <= 0.25
+    assert worst["oracle"].severity < 0.05
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
@@ -211,6 +213,8 @@ def test_questions_that_make_no_sense_are_refused(made: Any, tmp_path: Path) -> 
             verify(bundle, runtimes=runtimes)
     with pytest.raises(OptionError, match="computes from a run's weights: add --against"):
         verify(bundle, runtimes=["torch"])
+    with pytest.raises(OptionError, match="expected the path of a run, got dict"):
+        verify(bundle, against={})  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="atol"):
         verify(bundle, atol=math.nan)
     with pytest.raises(BundleError, match="there is no bundle"):

@@ -1,15 +1,33 @@
-"""The oracle on a run's weights: NumPy float64, the reference of everyone else."""
+"""The oracle on a run's weights: NumPy float64, the reference of everyone else.
+
+Verified as a runtime itself, it answers in float32, as a bundle does: the best that one can do.
+"""
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.errors import OptionError
 from lstm_export.oracle import forecaster
-from lstm_export.parity.runtimes.registry import Runner, Subject, weights_of
+from lstm_export.parity.runtimes.registry import Runner, Subject, Tensors, weights_of
 
 
 def open_graph(subject: Subject) -> Runner:
-    """The equations behind one graph. Raises OptionError without a run."""
+    """The equations behind one graph, rounded to float32. Raises OptionError without a run."""
+    exact = reference(subject)
+
+    def run(inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        return {name: value.astype(np.float32) for name, value in exact(inputs).items()}
+
+    return run
+
+
+def reference(subject: Subject) -> Runner:
+    """The equations behind one graph, in float64. Raises OptionError without a run."""
     checkpoint = weights_of(subject, "oracle")
     terms, weights = checkpoint.description.forecast, checkpoint.weights
     if subject.graph == LAYOUT.model:
