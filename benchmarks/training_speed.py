@@ -13,6 +13,7 @@ ratios.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -122,7 +123,7 @@ def ours(case: Case, seconds: float) -> dict[str, float]:
     from lstm_export.training.progress import Status
     from lstm_export.training.train import train
 
-    class Stop(Exception):
+    class EnoughError(Exception):
         pass
 
     class Watch:
@@ -131,7 +132,7 @@ def ours(case: Case, seconds: float) -> dict[str, float]:
         def update(self, status: Status) -> None:
             self.meter = self.meter or Meter(seconds)
             if self.meter.look(status.done):
-                raise Stop
+                raise EnoughError
 
         def close(self) -> None:
             pass
@@ -154,10 +155,8 @@ def ours(case: Case, seconds: float) -> dict[str, float]:
             lr=1e-3,
             epochs=10_000_000,
         )
-        try:
+        with contextlib.suppress(EnoughError):
             train(options, Path(folder) / "run", progress=watch)
-        except Stop:
-            pass
     assert watch.meter is not None
     return watch.meter.result()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 
@@ -14,9 +14,12 @@ class FlatParameters:
     operation each instead of one per tensor: for a small LSTM that is a quarter of a step.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, values: Tensor | None = None) -> None:
+        """`values`: the vector of another module of the same kind, to share its weights."""
         parameters = list(module.parameters())
-        self.values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+        if values is None:
+            values = torch.cat([parameter.detach().flatten() for parameter in parameters])
+        self.values = values
         self.gradients = torch.zeros_like(self.values)
         sizes = [parameter.numel() for parameter in parameters]
         pieces = zip(
@@ -33,17 +36,17 @@ class FusedAdam:
     The arithmetic is torch's fused kernel; its state is three tensors in plain sight.
     """
 
-    def __init__(self, parameters: FlatParameters, steps: int = 0) -> None:
-        self._parameters = parameters
-        self.first_moment = torch.zeros_like(parameters.values)
-        self.second_moment = torch.zeros_like(parameters.values)
-        self._steps = torch.tensor(float(steps), device=parameters.values.device)
+    def __init__(self, values: Tensor, gradients: Tensor, steps: int = 0) -> None:
+        self._values, self._gradients = values, gradients
+        self.first_moment = torch.zeros_like(values)
+        self.second_moment = torch.zeros_like(values)
+        self._steps = torch.tensor(float(steps), device=values.device)
 
     def step(self, lr: float, weight_decay: float) -> None:
-        """One step along the gradients that stand in the parameters."""
+        """One step down the gradients."""
         adamw(
-            [self._parameters.values],
-            [self._parameters.gradients],
+            [self._values],
+            [self._gradients],
             [self.first_moment],
             [self.second_moment],
             [],
@@ -59,7 +62,7 @@ class FusedAdam:
         )
 
 
-def clip(gradients: torch.Tensor, norm: float, value: float) -> None:
+def clip(gradients: Tensor, norm: float, value: float) -> None:
     """Limits the elements to ±`value` and the whole to the length `norm`, in place; 0: no limit."""
     if value:
         gradients.clamp_(-value, value)

@@ -9,16 +9,16 @@ from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from lstm_export.errors import OptionError
 from lstm_export.nn.forecaster import Forecaster
 from lstm_export.training.batches import WindowBatches, epoch_order
-from lstm_export.training.flat import FlatParameters, FusedAdam, clip
+from lstm_export.training.flat import FusedAdam, clip
 from lstm_export.training.interrupt import Interrupt
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.progress import Progress, Status
 from lstm_export.training.schedule import EpochRecord, best_epoch, learning_rate, stops
+from lstm_export.training.shards import Shards
 from lstm_export.training.state import (
     Circumstances,
     Position,
@@ -63,11 +63,11 @@ class Loop:
         self._model, self._train, self._validation = model, train, validation
         self._options, self._circumstances = options, circumstances
         self._record, self._save_state, self._progress = record, save, progress
-        self._autocast = autocast
-        self._parameters = FlatParameters(model)
-        self._device = self._parameters.values.device
-        self._adam = FusedAdam(self._parameters, self._steps)
-        self._best = self._parameters.values.clone()
+        self._shards = Shards(model, circumstances.shards, autocast)
+        self._weights, self._gradients = self._shards.values, self._shards.gradients
+        self._device = self._weights.device
+        self._adam = FusedAdam(self._weights, self._gradients, self._steps)
+        self._best = self._weights.clone()
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=self._device)
         if state:
             for name, tensor in self._tensors().items():
@@ -85,7 +85,7 @@ class Loop:
         """
         now = time.monotonic()
         self._next_look, self._next_save = now + _LOOK, now + _SAVE
-        with self._interrupt:
+        with self._interrupt, self._shards:
             try:
                 while not stops(self._options, self.history, self._steps):
                     self._epoch()
@@ -93,27 +93,25 @@ class Loop:
             finally:
                 if self._progress:
                     self._progress.close()
-        self._parameters.values.copy_(self._best)
-        self._model.eval()
+        self._weights.copy_(self._best)
+        self._shards.train(False)
 
     def _epoch(self) -> None:
-        options, parameters = self._options, self._parameters
+        options, learn, gradients = self._options, self._shards.learn, self._gradients
         lr = learning_rate(options, self.history)
         order = epoch_order(len(self._train), options.seed, len(self.history), self._device)
         batches = self._train.batches(options.batch_size, order, self._step)
-        self._model.train()
+        self._shards.train(True)
         clips = options.clip_norm or options.clip_value
         for x, y in batches:
             if options.max_steps and self._steps >= options.max_steps:
                 break
-            parameters.gradients.zero_()
-            loss = self._loss(x, y)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = learn(x, y)
             if clips:
-                clip(parameters.gradients, options.clip_norm, options.clip_value)
+                clip(gradients, options.clip_norm, options.clip_value)
             self._adam.step(lr, options.weight_decay)
             # Waiting for the loss to be a Python number would cost more than adding it up.
-            self._loss_sum.add_(loss.detach(), alpha=len(x))
+            self._loss_sum.add_(loss, alpha=len(x))
             self._step += 1
             self._steps += 1
             if time.monotonic() >= self._next_look or self._interrupt.requested:
@@ -128,28 +126,20 @@ class Loop:
         record = EpochRecord(len(self.history) + 1, self._mean_loss(), validation_loss, lr)
         self.history.append(record)
         if best_epoch(self.history) == len(self.history):
-            self._best.copy_(self._parameters.values)
+            self._best.copy_(self._weights)
         self._record(record)
         self._step = 0
         self._loss_sum.zero_()
         if time.monotonic() >= self._next_save:
             self._save()
 
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        if self._autocast is None:
-            return mse_loss(self._model.scaled(x), y)
-        with self._autocast():
-            predicted = self._model.scaled(x)
-        return mse_loss(predicted.float(), y)
-
     def _validate(self) -> float:
-        self._model.eval()
+        self._shards.train(False)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        with torch.no_grad():
-            for x, y in self._validation.batches(evaluation_batch(self._model)):
-                total.add_(self._loss(x, y), alpha=len(x))
-                if self._interrupt.requested:
-                    self._stop()
+        for x, y in self._validation.batches(evaluation_batch(self._model)):
+            total.add_(self._shards.judge(x, y), alpha=len(x))
+            if self._interrupt.requested:
+                self._stop()
         return float(total) / len(self._validation)
 
     def _look(self) -> None:
@@ -178,7 +168,7 @@ class Loop:
 
     def _tensors(self) -> dict[str, Tensor]:
         return {
-            "weights": self._parameters.values,
+            "weights": self._weights,
             "best_weights": self._best,
             "first_moment": self._adam.first_moment,
             "second_moment": self._adam.second_moment,
@@ -190,7 +180,7 @@ class Loop:
         return float(self._loss_sum) / seen
 
     def _refuse_divergence(self) -> None:
-        numbers = self._loss_sum + self._parameters.values.sum(dtype=torch.float64)
+        numbers = self._loss_sum + self._weights.sum(dtype=torch.float64)
         if not math.isfinite(float(numbers)):
             raise self._diverged("training")
 

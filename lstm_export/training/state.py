@@ -27,7 +27,7 @@ class Circumstances:
     data_sha256: str
     windows: int
     torch: str
-    threads: int
+    shards: int
 
 
 @dataclass(frozen=True)

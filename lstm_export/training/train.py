@@ -20,7 +20,7 @@ from lstm_export.nn.initialise import initialise
 from lstm_export.training.batches import WindowBatches
 from lstm_export.training.check import check
 from lstm_export.training.config import differences, resolve, to_toml
-from lstm_export.training.device import open_fabric, threads, threads_for
+from lstm_export.training.device import open_fabric, quiet_torch, threads
 from lstm_export.training.evaluate import prediction_columns, test_forecasts, test_metrics
 from lstm_export.training.loop import Loop
 from lstm_export.training.memory import kept_memory
@@ -38,6 +38,7 @@ from lstm_export.training.run_folder import (
     write_metrics,
 )
 from lstm_export.training.schedule import EpochRecord, best_epoch
+from lstm_export.training.shards import shards_for
 from lstm_export.training.state import STATE, Circumstances, TrainingState, read_state
 
 
@@ -137,7 +138,7 @@ def _train(
 ) -> Description:
     options, forecast = prepared.options, prepared.forecast
     fabric = open_fabric(options)
-    count = threads_for(forecast.recurrent, options.batch_size)
+    count = shards_for(options, forecast.recurrent.input_size, fabric.device)
     circumstances = (
         state.position.circumstances
         if state
@@ -146,7 +147,7 @@ def _train(
         )
     )
     gpus = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(gpus), threads(circumstances.threads), kept_memory():
+    with torch.random.fork_rng(gpus), threads(1), kept_memory(), quiet_torch():
         torch.manual_seed(options.seed)
         model = Forecaster(forecast, options.dropout)
         initialise(model, options.init)

@@ -76,7 +76,7 @@ def test_chrono_of_a_gru_makes_it_keep_its_state() -> None:
 
 @pytest.mark.parametrize(("cell", "context"), [("rnn", 50), ("lstm", 2)])
 def test_chrono_refuses_what_it_cannot_do(cell: str, context: int) -> None:
-    with pytest.raises(OptionError, match="chrono.*gates.*context"):
+    with pytest.raises(OptionError, match=r"chrono.*gates.*context"):
         initialise(model(cell, context), "chrono")
 
 

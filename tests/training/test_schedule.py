@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from lstm_export.training.options import TrainOptions
@@ -40,7 +42,7 @@ def test_cosine_falls_from_the_rate_to_almost_nothing() -> None:
     rates = [learning_rate(options(schedule="cosine"), history(*[1.0] * n)) for n in range(10)]
     assert rates[0] == 0.1
     assert rates[5] == pytest.approx(0.05)
-    assert all(a > b for a, b in zip(rates, rates[1:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates))
 
 
 def test_a_plateau_halves_the_rate() -> None:
