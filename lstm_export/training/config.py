@@ -42,7 +42,7 @@ def resolve(flags: Mapping[str, Any], config: Path | None = None) -> TrainOption
         layers["unit"] = {**stored["unit"], **given["unit"]}
     data = layers["data"]
     recommended = dict(EMBEDDED[data].options) if data in EMBEDDED else {}
-    return _options({**recommended, **layers}, "the options" if config is None else str(config))
+    return TrainOptions(**{**recommended, **layers})
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -57,10 +57,11 @@ def read_toml(file: Path) -> dict[str, Any]:
     if unknown := [_unknown(name) for name in options if name not in _NAMES]:
         raise OptionError(f"{file}: " + "; ".join(unknown))
     # Types are checked here, so that an error names this file and not the flags.
-    checked = _options({"data": "", **options}, str(file))
+    checked = _decoded({"data": "", **options}, str(file))
+    values = {name: getattr(checked, name) for name in options}
     if checked.data:
-        options["data"] = locate(checked.data, file.parent)
-    return options
+        values["data"] = locate(checked.data, file.parent)
+    return values
 
 
 def to_toml(options: TrainOptions) -> str:
@@ -83,11 +84,17 @@ def differences(old: TrainOptions, new: TrainOptions) -> list[str]:
 
 
 def locate(data: str, folder: Path) -> str:
-    """`data` as any working folder understands it: an embedded name, or an absolute path."""
-    return data if data in EMBEDDED else str((folder / data).absolute())
+    """`data` as any working folder understands it: an embedded name, or an absolute path.
+
+    A bare name that is neither stays as it is: whoever opens it knows what is near to it.
+    """
+    path = folder / data
+    if data in EMBEDDED or (path.name == data and folder == Path.cwd() and not path.exists()):
+        return data
+    return str(path.absolute())
 
 
-def _options(values: Mapping[str, Any], where: str) -> TrainOptions:
+def _decoded(values: Mapping[str, Any], where: str) -> TrainOptions:
     listed = {
         name: [value] if name in _COLUMN_LISTS and isinstance(value, str) else value
         for name, value in values.items()

@@ -31,8 +31,8 @@ def open_fabric(options: TrainOptions) -> Any:
     on_gpu = available and options.device != "cpu"
     if options.precision != "32-true" and not on_gpu:
         raise OptionError(
-            f"--precision {options.precision} needs --device cuda and such a device: on a CPU it is "
-            "no faster, and not every CPU has it for recurrent layers"
+            f"--precision {options.precision} needs --device cuda and such a device: on a CPU it "
+            "is no faster, and not every CPU has it for recurrent layers"
         )
     if on_gpu:
         # Without it cuBLAS may sum in another order each time; torch.nn.LSTM documents this.

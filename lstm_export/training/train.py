@@ -74,6 +74,7 @@ def train(
     """
     check(options)
     found = standing(out, resume=resume, force=force)
+    fabric = open_fabric(options)
     prepared = prepare(options)
     notes = list(prepared.series.notes)
     state = None
@@ -88,7 +89,7 @@ def train(
         begin(out, to_toml(prepared.options))
     write_metrics(out, state.position.history if state else ())
     try:
-        description = _train(prepared, out, state, progress)
+        description = _train(prepared, fabric, out, state, progress)
     except KeyboardInterrupt:
         if not (out / STATE).exists():
             raise
@@ -134,10 +135,13 @@ def _state_to_resume(
 
 
 def _train(
-    prepared: Prepared, out: Path, state: TrainingState | None, progress: Progress | None
+    prepared: Prepared,
+    fabric: Any,
+    out: Path,
+    state: TrainingState | None,
+    progress: Progress | None,
 ) -> Description:
     options, forecast = prepared.options, prepared.forecast
-    fabric = open_fabric(options)
     count = shards_for(options, forecast.recurrent.input_size, fabric.device)
     circumstances = (
         state.position.circumstances
