@@ -62,7 +62,7 @@ def _install() -> None:
         if _patch_users == 0:
             for cls in _CLASSES:
                 _originals[cls] = cls.forward
-                cls.forward = _dispatching(cls.forward)  # type: ignore[method-assign]
+                cls.forward = _dispatching(cls.forward)
         _patch_users += 1
 
 
@@ -81,7 +81,8 @@ def _dispatching(original: Callable[..., Any]) -> Callable[..., Any]:
         captured = (getattr(_capturing, "layers", None) or {}).get(id(self))
         if captured is None:
             return original(self, input, hx)
-        return _traced_forward(self, *captured, input, hx)
+        path, layers = captured
+        return _traced_forward(self, path, layers, input, hx)
 
     return forward
 

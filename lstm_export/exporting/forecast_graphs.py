@@ -55,7 +55,8 @@ def _model_spec(forecast: Forecast) -> GraphSpec:
 
 def _stream_spec(forecast: Forecast) -> GraphSpec:
     recurrent, lag = forecast.recurrent, forecast.window.difference
-    state = {"h": (recurrent.num_layers, BATCH, recurrent.state_size)}
+    state: dict[str, tuple[str | int, ...]] = {}
+    state["h"] = (recurrent.num_layers, BATCH, recurrent.state_size)
     if recurrent.cell == "lstm":
         state["c"] = (recurrent.num_layers, BATCH, recurrent.hidden_size)
     if lag:

@@ -82,7 +82,7 @@ def _trace(module: nn.Module, args: tuple[Tensor, ...], dims: tuple[Any, ...]) -
     if module.training:
         raise ExportError("the module is in training mode: call .eval() before exporting it")
     # Without it torch guards that no length is ever 1, and a short input leads to such.
-    oblivious = shape_settings.patch(backed_size_oblivious=True)
+    oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with recurrent_capture(module), oblivious:
         try:
             shapes = _nested(module, dims)

@@ -53,7 +53,7 @@ def _read_part(graph: ir.Graph, node: ir.Node, part: ir.Value | None, position: 
         graph.register_initializer(index)
     old = node.outputs[0]
     new = recorded.op("Gather", [part, index], {"axis": _axis(node, 0)})
-    new.shape, new.dtype = old.shape, old.dtype
+    new.shape, new.type = old.shape, old.type
     ir.convenience.replace_nodes_and_values(graph, node, [node], recorded.nodes, [old], [new])
 
 
@@ -81,7 +81,7 @@ def _strip(model: ir.Model) -> None:
             value.metadata_props.clear()
             if id(value) not in ends:
                 # Runtimes infer these shapes; torch's carry symbols of its own.
-                value.shape, value.type = None, None
+                value.shape = value.type = None
     for value in [*graph.inputs, *graph.outputs, *graph.initializers.values()]:
         value.doc_string = None
         value.metadata_props.clear()
