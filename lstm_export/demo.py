@@ -98,13 +98,14 @@ def run_demo(
     """Runs the demo into the folder `out`, whole or not at all; `say` hears of every step.
 
     A parity failure stands in the result and raises nothing. An earlier demo at `out` is replaced,
-    anything else there only with `force`. Raises OutputError, or MissingExtraError where the train
+    anything else there is kept. Raises OutputError, or MissingExtraError where the train
     extra is not installed.
     """
     for package in _PACKAGES:
         if find_spec(package) is None:
             raise MissingExtraError(package, "train", "the demo")
-    with new_folder(out, force=force or (out / MARKER).is_file()) as folder:
+    replace_earlier = force or (out / MARKER).is_file()
+    with new_folder(out, force=replace_earlier, marker=MARKER) as folder:
         result = _run(folder, out, {"seed": seed, "epochs": epochs}, say)
         document = json.dumps(result.to_dict(), indent=2, ensure_ascii=False)
         write_atomic(folder / MARKER, document + "\n")

@@ -18,35 +18,37 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises OutputError if the folder is missing or the write fails; then the old file is untouched.
     """
     body = content.encode() if isinstance(content, str) else content
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as stream:
             stream.write(body)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
         raise _cannot_write(path, error) from None
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
+def new_folder(path: Path, *, force: bool, marker: str) -> Iterator[Path]:
     """A temporary folder that becomes `path` when the block ends well and vanishes when not.
 
-    An existing `path` is refused unless it is an empty folder or `force` is given; with `force`
-    the old folder is replaced only once the new one is complete. Raises OutputError.
+    An existing `path` is refused as by `refuse_existing_folder`; with `force` the old folder is
+    replaced only once the new one is complete. A link is followed. Raises OutputError.
     """
-    refuse_existing(path, force=force)
+    refuse_existing_folder(path, force=force, marker=marker)
+    path = _followed(path)
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        os.chmod(temporary, 0o777 & ~_umask())
+        temporary.chmod(0o777 & ~_umask())
         yield temporary
         _replace_folder(temporary, path)
     except OSError as error:
@@ -59,27 +61,79 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raises OutputError if writing `path` would replace something and `force` is not given."""
-    if not os.path.lexists(path) or force:
+    """Raises OutputError if writing the file `path` would replace something and `force` is not
+    given, or something that is no regular file."""
+    _refuse_special(path)
+    if os.path.lexists(path) and not force:
+        raise OutputError(f"{path} exists already: choose another path, or --force to replace it")
+
+
+def refuse_existing_folder(path: Path, *, force: bool, marker: str) -> None:
+    """Raises OutputError unless the folder `path` is absent, empty, or may be replaced.
+
+    `force` replaces only what is known for what it is by the file `marker`: a slip of the hand
+    (`--out . --force`) must not cost anybody a folder of their own. The working directory and the
+    folders around it are never replaced.
+    """
+    try:
+        names = os.listdir(path)
+    except FileNotFoundError:
         return
-    if path.is_dir() and not any(path.iterdir()):
+    except NotADirectoryError:
+        raise OutputError(f"{path} is a file, expected a folder: choose another path") from None
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    resolved, here = path.resolve(), Path.cwd()
+    if resolved in (here, *here.parents):
+        raise OutputError(
+            f"{path} is the working directory or a folder around it, which cannot be replaced: "
+            "name a new folder"
+        )
+    if not names:
         return
-    raise OutputError(f"{path} exists already: choose another path, or --force to replace it")
+    if marker not in names:
+        raise OutputError(
+            f"{path} holds other files ({min(names)}) and no {marker}, so it is not replaced, not "
+            "even with --force: choose another path"
+        )
+    if not force:
+        raise OutputError(f"{path} exists already: choose another path, or --force to replace it")
+
+
+def refuse_within(path: Path, folder: Path, why: str) -> None:
+    """Raises OutputError if `path` is `folder` or lies in it; `why` ends the message."""
+    target, around = path.resolve(), folder.resolve()
+    if around in (target, *target.parents):
+        place = "is" if target == around else "lies in"
+        raise OutputError(f"{path} {place} {folder}, {why}: choose another path")
 
 
 def _replace_folder(new: Path, path: Path) -> None:
     if not os.path.lexists(path):
-        os.rename(new, path)
+        new.rename(path)
         return
     old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.old-"))
-    os.rename(path, old / "replaced")
+    path.rename(old / "replaced")
     try:
-        os.rename(new, path)
+        new.rename(path)
     except OSError:
-        os.rename(old / "replaced", path)
+        (old / "replaced").rename(path)
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_special(path: Path) -> None:
+    # Replacing /dev/null by a file, which root may do, breaks the machine.
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder, expected a file: choose another path")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is a device or a pipe, expected a file: choose another path")
+
+
+def _followed(path: Path) -> Path:
+    """Where `path` leads if it is a link, so that the link stays one; else `path` itself."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:

@@ -24,7 +24,7 @@ def write_bundle(
         name: FileEntry(len(body), sha256_hex(body)) for name, body in sorted(contents.items())
     }
     complete = replace(manifest, files=entries)
-    with new_folder(path, force=force) as folder:
+    with new_folder(path, force=force, marker=LAYOUT.manifest) as folder:
         for name, body in contents.items():
             (folder / name).write_bytes(body)
         (folder / LAYOUT.manifest).write_bytes(complete.to_bytes())

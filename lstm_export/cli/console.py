@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+_UTF_8 = ("utf-8", "utf8")
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
 
@@ -23,9 +25,17 @@ def emit(message: str) -> None:
     print(message, flush=True)
 
 
+def emit_table(text: str) -> None:
+    """A CSV on stdout: UTF-8 whatever the terminal's encoding, as in a file."""
+    typer.echo(text.encode(), nl=False)
+
+
 def emit_json(document: Mapping[str, Any]) -> None:
     """A result for machines, on stdout."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+    # A terminal that is not UTF-8 gets \u escapes, which are the same JSON.
+    ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower() not in _UTF_8
+    text = json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    print(text, flush=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,6 +6,10 @@ Command files import nothing heavy at the top, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
+import os
 import sys
 import traceback
 from typing import Annotated
@@ -53,43 +57,62 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the program on `arguments` (default: the process's own) and exits with its code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    # A sign that the terminal cannot show becomes an escape, not a crash.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        # Reported already. Python would flush once more at its end and fail with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command line and returns its exit code; nothing but SystemExit escapes."""
+    """Runs one command line and returns its exit code; nothing escapes."""
     # Accepted anywhere on the line: people append it to the command that just failed.
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         result = app(arguments or ["--help"], prog_name="lstm-export", standalone_mode=False)
+    except SystemExit:  # how typer answers a reader of stdout that left, as `| head` does
+        return DONE
     except Exception as error:
         if debug:
             traceback.print_exc()
         return _report(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
     return result if isinstance(result, int) else DONE
 
 
 def _report(error: Exception) -> int:
     if isinstance(error, typer.Abort):
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return INTERRUPTED
     if isinstance(error, LstmExportError):
-        print(f"error: {error}", file=sys.stderr)
+        _complain(f"error: {error}")
         return CHECK_FAILED if isinstance(error, ParityError) else BAD_INPUT
     if hasattr(error, "format_message"):  # typer's and click's own usage errors
         command = getattr(getattr(error, "ctx", None), "command_path", "lstm-export")
         message = error.format_message().rstrip(".")
-        print(f"error: {message}. See `{command} --help`.", file=sys.stderr)
+        _complain(f"error: {message}. See `{command} --help`.")
         return BAD_INPUT
-    if isinstance(error, BrokenPipeError):
-        return DONE
-    print(
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        _complain("error: cannot write the result: no space left on stdout's device")
+        return BAD_INPUT
+    _complain(
         f"error: {type(error).__name__}: {error}\n"
         "This is a fault of lstm-export itself; run again with --debug and report what it prints.",
-        file=sys.stderr,
     )
     return OWN_FAULT
+
+
+def _complain(message: str) -> None:
+    """On stderr; where even that cannot be written, the exit code has to say it."""
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from lstm_export.cli.console import Force, Json, emit_json, say
+from lstm_export.cli.console import Force, Json, emit_json, emit_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def predict(
     from lstm_export.runtime.table import checked_mode, series_for
 
     checked_mode(horizon, "backtest" if backtest else "forecast")
-    _check_outputs(out, plot, force=force)
+    _check_outputs(out, plot, bundle, data, force=force)
     # A backtest runs large batches, which gain from threads.
     model = load_forecaster(bundle, intra_op_num_threads=0 if backtest else None)
     series = series_for(
@@ -86,7 +86,7 @@ def predict(
         say(f"{target}: RMSE {errors['rmse']:.4g}, MAE {errors['mae']:.4g} one step ahead")
     if not json:
         if out is None:
-            typer.echo(csv_text(columns), nl=False)
+            emit_table(csv_text(columns))
         return
     emit_json(
         {
@@ -138,8 +138,16 @@ def _backtest(
     return columns, {"metrics": metrics, "windows": len(replayed.rows)}, ()
 
 
-def _check_outputs(out: Path | None, plot: Path | None, *, force: bool) -> None:
-    """Before any work: what could not be written afterwards."""
+def _check_outputs(
+    out: Path | None, plot: Path | None, bundle: Path, data: str, *, force: bool
+) -> None:
+    """Before any work: what could not, or must not, be written afterwards."""
+    from lstm_export.files import refuse_within
+
+    for path in (out, plot):
+        if path is not None:
+            refuse_within(path, bundle, "into which only export writes")
+            refuse_within(path, Path(data), "which is the table that is read")
     if out is not None:
         from lstm_export.errors import OptionError
         from lstm_export.files import refuse_existing

@@ -226,7 +226,12 @@ def _progress() -> Progress:
 
 
 def _names(given: list[str] | None) -> list[str] | None:
-    return [name.strip() for item in given for name in item.split(",")] if given else None
+    """The names in options of one or several, `a,b`; a comma in a name is quoted as in CSV."""
+    import csv
+
+    if not given:
+        return None
+    return [name.strip() for row in csv.reader(given, skipinitialspace=True) for name in row]
 
 
 def _units(given: list[str] | None) -> dict[str, str] | None:

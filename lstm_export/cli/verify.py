@@ -46,13 +46,16 @@ def verify(
     check), failures (check, message), errors (cases without an answer), outputs (the worst case
     of each), comparisons (every case), versions.
     """
-    from lstm_export.files import refuse_existing, write_atomic
+    from lstm_export.errors import OptionError
+    from lstm_export.files import refuse_existing, refuse_within, write_atomic
     from lstm_export.parity.verify import verify as verify_bundle
 
     for path in (report, html):
         if path is not None:
-            _refuse_inside(path, bundle)
+            refuse_within(path, bundle, "into which only export writes")
             refuse_existing(path, force=force)
+    if report and html and report.resolve() == html.resolve():
+        raise OptionError(f"--report and --html both name {report}: give each its own file")
     names = [name.strip() for name in runtimes.split(",")]
     found = verify_bundle(bundle, against=against, runtimes=names, atol=atol, rtol=rtol)
     if report is not None:
@@ -71,14 +74,6 @@ def verify(
     else:
         _show(found)
     return 0 if found.passed else 1
-
-
-def _refuse_inside(path: Path, bundle: Path) -> None:
-    from lstm_export.errors import OptionError
-
-    folder = bundle.resolve()
-    if folder in (path.resolve(), *path.resolve().parents):
-        raise OptionError(f"{path} lies in the bundle, into which only export writes: elsewhere")
 
 
 def _show(found: ParityReport) -> None:

@@ -34,19 +34,27 @@ def difference(values: Values, lag: int, segments: Sequence[Segment]) -> Values:
     return result
 
 
-def fit_scaling(values: Values, kind: Scaler, names: Sequence[str]) -> Scaling:
+def fit_scaling(
+    values: Values, kind: Scaler, names: Sequence[str], *, what: str = "value"
+) -> Scaling:
     """Offset and scale per column of `values` (rows, columns), which are the training part alone.
 
     standard: mean and standard deviation (of the population); minmax: minimum and range, so that
     the part lies in [0, 1]; none: 0 and 1. NaN rows are left out. Both numbers are float32 values,
-    so that float64 and float32 code scale by the same ones. Raises DataError naming every column
-    that does not vary, or whose values float32 does not hold.
+    so that float64 and float32 code scale by the same ones. `what` is what messages call
+    a value. Raises DataError naming every column that does not vary, or whose values float32 does
+    not hold.
     """
     known = values[~np.isnan(values).any(axis=1)]
     if not len(known):
         raise DataError("the training part holds no complete row to fit the scaling on")
     largest = np.abs(known).max(axis=0)
-    _refuse(names, largest > _LARGEST, "values beyond ±3.4e38, which float32 does not hold")
+    _refuse(
+        names,
+        largest > _LARGEST,
+        "values beyond ±3.4e38, which float32 does not hold",
+        "use another unit, or correct them",
+    )
     if kind == "none":
         return Scaling(kind, (0.0,) * len(names), (1.0,) * len(names))
     if kind == "standard":
@@ -56,7 +64,12 @@ def fit_scaling(values: Values, kind: Scaler, names: Sequence[str]) -> Scaling:
         scale = known.max(axis=0) - offset
     # Finer than float32 resolves at this level is rounding noise, not variation.
     constant = scale <= _EPSILON * largest
-    _refuse(names, constant, "the same value in every row of the training part")
+    _refuse(
+        names,
+        constant,
+        f"the same {what} in every row of the training part",
+        "there is nothing to learn from; leave it out, or use rows in which it varies",
+    )
     return Scaling(kind, _as_float32(offset), _as_float32(scale))
 
 
@@ -65,15 +78,12 @@ def apply(values: Values, scaling: Scaling) -> Values:
     return np.asarray((values - np.array(scaling.offset)) / np.array(scaling.scale))
 
 
-def _refuse(names: Sequence[str], bad: npt.NDArray[np.bool_], what: str) -> None:
+def _refuse(names: Sequence[str], bad: npt.NDArray[np.bool_], what: str, advice: str) -> None:
     guilty = [repr(name) for name, is_bad in zip(names, bad.tolist(), strict=True) if is_bad]
     if guilty:
         columns = "the columns" if len(guilty) > 1 else "the column"
         verb = "have" if len(guilty) > 1 else "has"
-        raise DataError(
-            f"{columns} {', '.join(guilty)} {verb} {what}: "
-            "there is nothing to learn from; leave it out, or use rows in which it varies"
-        )
+        raise DataError(f"{columns} {', '.join(guilty)} {verb} {what}: {advice}")
 
 
 def _as_float32(values: Values) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from lstm_export.exporting.forecast_graphs import export_forecast, forecast_grap
 from lstm_export.exporting.golden import golden_cases
 from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import IR_VERSION, OPSET_VERSION
-from lstm_export.files import refuse_existing
+from lstm_export.files import refuse_existing_folder
 from lstm_export.nn.build import build
 
 
@@ -34,7 +34,7 @@ def export_bundle(
     parity rule, OutputError if `path` exists (without `force`) or cannot be written.
     """
     run, path = Path(source), Path(path)
-    refuse_existing(path, force=force)
+    refuse_existing_folder(path, force=force, marker=LAYOUT.manifest)
     checkpoint = read_checkpoint(run)
     description = checkpoint.description
     model = build(checkpoint)

@@ -14,7 +14,7 @@ def build(checkpoint: Checkpoint) -> Forecaster:
     """The forecaster of `checkpoint`, float32 on the CPU, in eval mode.
 
     Raises CheckpointError naming every tensor that is missing, of another shape than the
-    checkpoint's own terms ask for, not float32, or of no use.
+    checkpoint's own terms ask for, not float32, not finite, or of no use.
     """
     try:
         model = Forecaster(checkpoint.description.forecast)
@@ -30,12 +30,14 @@ def build(checkpoint: Checkpoint) -> Forecaster:
             wrong.append(f"{name} has the shape {weights.shape}, expected {shape}")
         elif weights.dtype != np.float32:
             wrong.append(f"{name} is {weights.dtype}, expected float32")
+        elif not np.isfinite(weights).all():
+            wrong.append(f"{name} holds {np.count_nonzero(~np.isfinite(weights))} NaN or infinity")
     wrong += [
         f"{name} is not a weight of this model" for name in checkpoint.weights.keys() - expected
     ]
     if wrong:
         raise CheckpointError(
-            "the checkpoint's weights do not fit its own terms: "
+            "the checkpoint's weights cannot be used: "
             + "; ".join(wrong)
             + ". Take model.safetensors and checkpoint.json from the same run"
         )

@@ -70,8 +70,10 @@ def prepare(options: TrainOptions) -> Prepared:
 
     seen = difference(series.values, window.difference, series.segments)
     wanted = difference(series.target_values, window.difference, series.segments)
-    input_scaling = fit_scaling(seen[training], options.scaler, series.features)
-    target_scaling = fit_scaling(wanted[training], options.scaler, series.targets)
+    lag = options.difference
+    what = f"difference over {lag} row{'s' if lag > 1 else ''}" if lag else "value"
+    input_scaling = fit_scaling(seen[training], options.scaler, series.features, what=what)
+    target_scaling = fit_scaling(wanted[training], options.scaler, series.targets, what=what)
     forecast = Forecast(
         features=_columns(series.features, series.values[training], units),
         targets=_columns(series.targets, series.target_values[training], units),
