@@ -55,7 +55,10 @@ def is_run(path: Path) -> bool:
 
 
 def write_checkpoint(run: Path, description: Description, weights: Weights) -> None:
-    """Writes both files into the existing folder `run`, the description last. Raises OutputError."""
+    """Writes both files into the existing folder `run`, the description last.
+
+    Raises OutputError.
+    """
     body = _safetensors().save({name: np.ascontiguousarray(w) for name, w in weights.items()})
     write_atomic(run / WEIGHTS, body)
     digest = hashlib.sha256(body).hexdigest()

@@ -33,7 +33,7 @@ class GoldenCase:
 
 def golden_bytes(cases: Iterable[GoldenCase]) -> bytes:
     """The file for `cases`; the same cases give the same bytes."""
-    entries: dict[str, npt.NDArray[Any]] = {}
+    entries: dict[str, Any] = {}
     for case in cases:
         for role, tensors in zip(_ROLES, (case.inputs, case.torch, case.oracle), strict=True):
             for name, value in tensors.items():

@@ -14,6 +14,8 @@ set of equations.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -74,10 +76,20 @@ class Forecaster(nn.Module):
             last = hidden[-1]
         return self.predict_from(last)
 
+    def scaled_steps(self, z: Tensor, steps: int) -> Tensor:
+        """What `scaled` would say after each of the last `steps` steps, of causal models only.
+
+        (batch, context_length, features) to (batch, steps, horizon, targets). Training learns from
+        all of them; the last is `scaled`.
+        """
+        y, _ = self.recurrent(z)
+        return self.predict_from(y[:, -steps:])
+
     def predict_from(self, features: Tensor) -> Tensor:
         """The head: (..., width) to (..., horizon, targets), scaled."""
         horizon, targets = self.forecast.window.horizon, len(self.forecast.targets)
-        return self.head(self.dropout(features)).unflatten(-1, (horizon, targets))
+        flat: Tensor = self.head(self.dropout(features))
+        return torch.unflatten(flat, -1, (horizon, targets))
 
     def unscale(self, predicted: Tensor) -> Tensor:
         """Scaled differences of the targets in raw units."""
@@ -133,7 +145,7 @@ class ForecasterStream(nn.Module):
 
 def recurrent_layers(spec: Recurrent, dropout: float) -> nn.RNNBase:
     """The torch layers for `spec`, batch first; dropout acts between layers."""
-    cells = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+    cells: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
     projection = {"proj_size": spec.proj_size} if spec.proj_size else {}
     return cells[spec.cell](
         spec.input_size,
@@ -158,5 +170,5 @@ def add_back(predicted: Tensor, known: Tensor, lag: int) -> Tensor:
     # Steps that lie K apart build on each other: one row of the grid per round, summed downwards.
     rounds = -(-horizon // lag)
     padded = nn.functional.pad(predicted, (0, 0, 0, rounds * lag - horizon))
-    grid = padded.unflatten(-2, (rounds, lag)).cumsum(dim=-3) + known.unsqueeze(-3)
+    grid = torch.unflatten(padded, -2, (rounds, lag)).cumsum(dim=-3) + known.unsqueeze(-3)
     return grid.flatten(-3, -2)[..., :horizon, :]
