@@ -83,27 +83,38 @@ def train(
         int | None, _option(_MODEL, "Width of an LSTM's projection; 0: none. [default: 0]")
     ] = None,
     context_length: Annotated[
-        int | None, _option(_MODEL, "Past rows per window. [default: 32]")
+        int | None, _option(_MODEL, "Past rows per window. [default: 24]")
     ] = None,
     horizon: Annotated[int | None, _option(_MODEL, "Rows to forecast. [default: 1]")] = None,
     init: Annotated[
         str | None, _option(_MODEL, "Initial weights: default, chrono or torch. [default: default]")
     ] = None,
-    epochs: Annotated[int | None, _option(_TRAINING, "At most. [default: 300]")] = None,
+    epochs: Annotated[int | None, _option(_TRAINING, "At most. [default: 100]")] = None,
     max_steps: Annotated[
         int | None, _option(_TRAINING, "Stop after so many steps; default: no limit.")
     ] = None,
     batch_size: Annotated[int | None, _option(_TRAINING, "Windows per step. [default: 32]")] = None,
-    lr: Annotated[float | None, _option(_TRAINING, "Learning rate. [default: 0.003]")] = None,
+    lr: Annotated[float | None, _option(_TRAINING, "Learning rate. [default: 0.01]")] = None,
     schedule: Annotated[
         str | None, _option(_TRAINING, "constant, cosine or plateau. [default: constant]")
     ] = None,
     patience: Annotated[
         int | None,
-        _option(_TRAINING, "Epochs without a better validation; 0: no end. [default: 40]"),
+        _option(_TRAINING, "Epochs without a better validation; 0: no end. [default: 20]"),
+    ] = None,
+    warm_up: Annotated[
+        int | None,
+        _option(_TRAINING, "Steps of a window without a loss; default: a quarter of the context."),
+    ] = None,
+    ema: Annotated[
+        float | None,
+        _option(_TRAINING, "Decay of the weights' moving average; 0: none. [default: 0.98]"),
+    ] = None,
+    input_noise: Annotated[
+        float | None, _option(_TRAINING, "Noise on scaled inputs, in deviations. [default: 0.0]")
     ] = None,
     weight_decay: Annotated[
-        float | None, _option(_TRAINING, "Decoupled, as in AdamW. [default: 0.0]")
+        float | None, _option(_TRAINING, "L2 penalty on the weights. [default: 0.0]")
     ] = None,
     clip_norm: Annotated[
         float | None, _option(_TRAINING, "Largest gradient norm; 0: no limit. [default: 1.0]")

@@ -50,8 +50,11 @@ EMBEDDED: dict[str, EmbeddedDataset] = {
             "target": ["sunspots"],
             "time": "year",
             "unit": {"sunspots": "sunspot number"},
+            "season": 11,
             "difference": 1,
-            "context_length": 24,
+            "cell": "gru",
+            "context_length": 12,
+            "weight_decay": 6e-3,
         },
     ),
     "sine": EmbeddedDataset(
@@ -60,7 +63,15 @@ EMBEDDED: dict[str, EmbeddedDataset] = {
         unit="1",
         source="computed with a fixed seed",
         csv=_sine,
-        options={"target": ["x"], "time": "i", "difference": 0, "context_length": 48},
+        options={
+            "target": ["x"],
+            "time": "i",
+            "difference": 0,
+            "context_length": 48,
+            "lr": 3e-3,
+            "patience": 40,
+            "input_noise": 0.3,
+        },
     ),
 }
 

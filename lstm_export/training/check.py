@@ -19,13 +19,14 @@ _AT_LEAST = {
     "epochs": 1,
     "max_steps": 1,
     "season": 1,
+    "warm_up": 0,
     "difference": 0,
     "proj_size": 0,
     "patience": 0,
     "seed": 0,
 }
-_NOT_NEGATIVE = ("weight_decay", "clip_norm", "clip_value")
-_FRACTIONS = ("validation", "test", "dropout")
+_NOT_NEGATIVE = ("weight_decay", "clip_norm", "clip_value", "input_noise")
+_FRACTIONS = ("validation", "test", "dropout", "ema")
 _LARGEST_SEED = 2**63 - 1
 _SHORTEST_CHRONO = 3
 
@@ -103,6 +104,17 @@ def _model(options: TrainOptions) -> Iterator[str]:
 def _training(options: TrainOptions) -> Iterator[str]:
     if options.test == 0:
         yield "--test must be above 0: a model is judged on rows that it was not trained on"
+    last_step_only = options.context_length - 1
+    if options.warm_up is not None and options.warm_up > last_step_only:
+        yield (
+            f"--warm-up {options.warm_up} leaves no step to learn from: it must be below "
+            f"--context-length {options.context_length}"
+        )
+    elif options.bidirectional and options.warm_up not in (None, last_step_only):
+        yield (
+            f"--warm-up {options.warm_up} cannot go with --bidirectional, which sees what the "
+            f"earlier steps are to predict: leave it out, or give {last_step_only}"
+        )
     if options.validation + options.test >= 1:
         yield (
             f"--validation {options.validation} and --test {options.test} leave no rows to train "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.optim.adamw import adamw
+from torch.optim.adam import adam
 
 
 class FlatParameters:
@@ -31,7 +31,7 @@ class FlatParameters:
 
 
 class FusedAdam:
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019) on one vector.
+    """Adam (Kingma and Ba 2015) on one vector; weight decay is an L2 penalty on the gradients.
 
     The arithmetic is torch's fused kernel; its state is three tensors in plain sight.
     """
@@ -44,7 +44,7 @@ class FusedAdam:
 
     def step(self, lr: float, weight_decay: float) -> None:
         """One step down the gradients."""
-        adamw(
+        adam(
             [self._values],
             [self._gradients],
             [self.first_moment],
@@ -60,6 +60,15 @@ class FusedAdam:
             eps=1e-8,
             maximize=False,
         )
+
+
+def average(averaged: Tensor, values: Tensor, decay: float, steps: int) -> None:
+    """Moves `averaged` towards `values` after step number `steps`, from 1: a ← d·a + (1 − d)·v.
+
+    d grows as (1 + steps) / (10 + steps) up to `decay`, so that the first weights are forgotten
+    soon.
+    """
+    averaged.lerp_(values, 1 - min(decay, (1 + steps) / (10 + steps)))
 
 
 def clip(gradients: Tensor, norm: float, value: float) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from lstm_export.errors import OptionError
 from lstm_export.nn.forecaster import Forecaster
 from lstm_export.training.batches import WindowBatches, epoch_order
-from lstm_export.training.flat import FusedAdam, clip
+from lstm_export.training.flat import FusedAdam, average, clip
 from lstm_export.training.interrupt import Interrupt
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.progress import Progress, Status
@@ -41,6 +41,8 @@ class Loop:
 
     `record` is told every epoch as it ends, `save` gets the state to keep. Both are called in an
     order in which a kill between them loses nothing: first the record, then the state.
+
+    What is validated and kept is the moving average of the weights, where options.ema is not 0.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Loop:
         self._weights, self._gradients = self._shards.values, self._shards.gradients
         self._device = self._weights.device
         self._adam = FusedAdam(self._weights, self._gradients, self._steps)
+        self._average = self._weights.clone() if options.ema else self._weights
         self._best = self._weights.clone()
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=self._device)
         if state:
@@ -106,6 +109,8 @@ class Loop:
         for x, y in batches:
             if options.max_steps and self._steps >= options.max_steps:
                 break
+            if options.input_noise:  # drawn for the whole batch: shards must not change it
+                x = x.add(torch.randn_like(x), alpha=options.input_noise)
             loss = learn(x, y)
             if clips:
                 clip(gradients, options.clip_norm, options.clip_value)
@@ -114,6 +119,8 @@ class Loop:
             self._loss_sum.add_(loss, alpha=len(x))
             self._step += 1
             self._steps += 1
+            if options.ema:
+                average(self._average, self._weights, options.ema, self._steps)
             if time.monotonic() >= self._next_look or self._interrupt.requested:
                 self._look()
         self._end_epoch(lr)
@@ -126,7 +133,7 @@ class Loop:
         record = EpochRecord(len(self.history) + 1, self._mean_loss(), validation_loss, lr)
         self.history.append(record)
         if best_epoch(self.history) == len(self.history):
-            self._best.copy_(self._weights)
+            self._best.copy_(self._average)
         self._record(record)
         self._step = 0
         self._loss_sum.zero_()
@@ -136,11 +143,27 @@ class Loop:
     def _validate(self) -> float:
         self._shards.train(False)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
-        for x, y in self._validation.batches(evaluation_batch(self._model)):
-            total.add_(self._shards.judge(x, y), alpha=len(x))
-            if self._interrupt.requested:
-                self._stop()
+        with self._averaged_weights():
+            for x, y in self._validation.batches(evaluation_batch(self._model)):
+                total.add_(self._shards.judge(x, y), alpha=len(x))
+                if self._interrupt.requested:
+                    break
+        if self._interrupt.requested:
+            self._stop()
         return float(total) / len(self._validation)
+
+    @contextmanager
+    def _averaged_weights(self) -> Iterator[None]:
+        """Within the block the model has the averaged weights."""
+        if self._average is self._weights:
+            yield
+            return
+        trained = self._weights.clone()
+        self._weights.copy_(self._average)
+        try:
+            yield
+        finally:
+            self._weights.copy_(trained)
 
     def _look(self) -> None:
         """What need not be done at every step: talk, save, stop."""
@@ -167,7 +190,9 @@ class Loop:
         self._next_save = end + max(_SAVE, (end - begin) / _SAVE_SHARE)
 
     def _tensors(self) -> dict[str, Tensor]:
+        averaged = {} if self._average is self._weights else {"average": self._average}
         return {
+            **averaged,
             "weights": self._weights,
             "best_weights": self._best,
             "first_moment": self._adam.first_moment,

@@ -43,17 +43,25 @@ class TrainOptions:
     dropout: float = 0.0
     bidirectional: bool = False
     proj_size: int = 0
-    context_length: int = 32
+    context_length: int = 24
     horizon: int = 1
 
-    epochs: int = 300
+    epochs: int = 100
     max_steps: int | None = None
     batch_size: int = 32
-    lr: float = 3e-3
+    lr: float = 1e-2
     schedule: Schedule = "constant"
-    patience: int = 40
+    patience: int = 20
     """Epochs without a better validation loss before training stops; 0: never."""
+    warm_up: int | None = None
+    """Steps at the start of a window that carry no loss; None: a quarter of the context, and all
+    but the last for a bidirectional model, which sees the targets of the others."""
+    ema: float = 0.98
+    """Decay of the moving average of the weights, which is what is kept; 0: the weights alone."""
+    input_noise: float = 0.0
+    """Standard deviation of the noise on the scaled inputs in training."""
     weight_decay: float = 0.0
+    """An L2 penalty: it is added to the gradients, as in plain Adam."""
     clip_norm: float = 1.0
     """Largest norm of all gradients together; 0: no limit."""
     clip_value: float = 0.0

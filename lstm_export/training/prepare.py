@@ -29,7 +29,7 @@ class Prepared:
     """Everything about a run that is known before its first step."""
 
     options: TrainOptions
-    """As given, with what the data decided: columns, units, season."""
+    """As given, with what was left open decided: columns, units, season, warm-up."""
     origin: DataOrigin
     series: Series
     starts: WindowStarts
@@ -91,11 +91,22 @@ def prepare(options: TrainOptions) -> Prepared:
         time=series.time,
     )
     resolved = dataclasses.replace(
-        options, target=series.targets, features=series.features, season=season, unit=units
+        options,
+        target=series.targets,
+        features=series.features,
+        season=season,
+        unit=units,
+        warm_up=_warm_up(options),
     )
     inputs = apply(seen, input_scaling).astype(np.float32)
     targets = apply(wanted, target_scaling).astype(np.float32)
     return Prepared(resolved, origin, series, starts, forecast, season, inputs, targets)
+
+
+def _warm_up(options: TrainOptions) -> int:
+    if options.warm_up is not None:
+        return options.warm_up
+    return options.context_length - 1 if options.bidirectional else options.context_length // 4
 
 
 def _units(options: TrainOptions, series: Series) -> dict[str, str]:

@@ -25,6 +25,8 @@ _WORTH_A_SHARD = 25_000_000
 """Multiplications in one forward pass: some five milliseconds of a step."""
 _SMALLEST_SHARD = 8
 """Windows."""
+_LAST_STEP = 3
+"""Dimensions of targets that follow a window's last step alone."""
 
 
 def shards_for(options: TrainOptions, input_size: int, device: torch.device) -> int:
@@ -86,7 +88,8 @@ class Shards:
     def learn(self, x: Tensor, y: Tensor) -> Tensor:
         """The mean squared error of one batch, its gradient left in `gradients`.
 
-        x is (batch, context_length, features), y (batch, horizon, targets), both scaled.
+        x is (batch, context_length, features), y (batch, horizon, targets) after the last step, or
+        (batch, steps, horizon, targets) after each of the last `steps`; all scaled.
         """
         if len(self._models) == 1:
             return self._backward(0, x, y, 1.0)
@@ -121,7 +124,11 @@ class Shards:
 
     def _loss(self, shard: int, x: Tensor, y: Tensor) -> Tensor:
         if not self._mixed:
-            return mse_loss(self._models[shard].scaled(x), y)
+            return mse_loss(self._predict(shard, x, y), y)
         with self._autocast():
-            predicted = self._models[shard].scaled(x)
+            predicted = self._predict(shard, x, y)
         return mse_loss(predicted.float(), y)
+
+    def _predict(self, shard: int, x: Tensor, y: Tensor) -> Tensor:
+        model = self._models[shard]
+        return model.scaled(x) if y.dim() == _LAST_STEP else model.scaled_steps(x, y.shape[1])

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import lstm_export
-from lstm_export.checkpoint import Description, read_description, write_checkpoint
+from lstm_export.checkpoint import Description, read_checkpoint, read_description, write_checkpoint
 from lstm_export.data.series import Series
 from lstm_export.data.write import write_table
 from lstm_export.errors import DataError, OptionError
@@ -82,7 +82,8 @@ def train(
         state = _state_to_resume(out, found, prepared, notes)
         if found is Standing.FINISHED:
             notes.append(f"{out} is finished already: nothing was left to do")
-            return _result(out, read_description(out), prepared, notes, was_finished=True)
+            finished = read_checkpoint(out).description
+            return _result(out, finished, prepared, notes, was_finished=True)
     if options.validation == 0:
         notes.append("no validation part: all epochs are trained and the last weights are kept")
     if state is None:
@@ -165,9 +166,12 @@ def _train(
                 prepared.starts.validation,
             )
         )
+        # The last step alone has a cheaper way through the model.
+        last_only = options.warm_up == options.context_length - 1
+        warm_up = None if last_only else options.warm_up
         loop = Loop(
             model,
-            WindowBatches(inputs, targets, train_starts, forecast.window),
+            WindowBatches(inputs, targets, train_starts, forecast.window, warm_up),
             WindowBatches(inputs, targets, validation_starts, forecast.window),
             options,
             circumstances,

@@ -69,6 +69,18 @@ def test_follows_its_equations(lag: int, horizon: int) -> None:
         np.testing.assert_allclose(got[i], by_hand(model, x[i]), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("steps", [1, 3, 8])
+def test_every_step_is_as_the_last_of_a_shorter_window(steps: int) -> None:
+    torch.manual_seed(0)
+    model = Forecaster(terms(0, 2, num_layers=2, proj_size=3)).double().eval()
+    z = torch.randn(4, 8, 3, dtype=torch.float64)
+    with torch.no_grad():
+        got = model.scaled_steps(z, steps)
+        assert got.shape == (4, steps, 2, 2)
+        for k in range(steps):
+            np.testing.assert_allclose(got[:, k], model.scaled(z[:, : 9 - steps + k]), atol=1e-12)
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize(("lag", "horizon"), [(0, 2), (2, 1), (2, 5)])
 def test_a_stream_in_chunks_equals_the_whole(cell: Any, lag: int, horizon: int) -> None:

@@ -30,6 +30,25 @@ def test_batches_hold_the_rows_of_their_windows(lag: int, size: int) -> None:
         np.testing.assert_array_equal(y[i], targets[first : first + 2])
 
 
+@pytest.mark.parametrize("lag", [0, 2])
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("warm_up", [0, 1, 3])
+def test_every_step_has_the_rows_after_it_as_targets(lag: int, horizon: int, warm_up: int) -> None:
+    rows = torch.arange(40.0).reshape(20, 2)
+    targets = torch.arange(40.0).reshape(20, 2) + 100
+    window = Window(context_length=4, horizon=horizon, difference=lag)
+    starts = torch.tensor([0, 3, 5, 20 - window.history - horizon])
+    (x, y), *rest = WindowBatches(rows, targets, starts, window, warm_up).batches(4)
+    assert not rest
+    assert y.shape == (4, 4 - warm_up, horizon, 2)
+    for i, start in enumerate(starts.tolist()):
+        for step in range(warm_up, 4):
+            row = start + lag + step
+            np.testing.assert_array_equal(x[i, step], rows[row])
+            for h in range(horizon):
+                np.testing.assert_array_equal(y[i, step - warm_up, h], targets[row + 1 + h])
+
+
 def test_batches_can_begin_in_the_middle() -> None:
     rows = torch.randn(5000, 1)
     window = Window(100, 1)
@@ -49,6 +68,8 @@ def test_windows_are_views_on_the_rows() -> None:
     assert batches._inputs.shape == (501, 500, 3)
     assert batches._inputs.untyped_storage().data_ptr() == rows.untyped_storage().data_ptr()
     assert batches._targets.untyped_storage().data_ptr() == rows.untyped_storage().data_ptr()
+    every = WindowBatches(rows, rows, torch.arange(400), Window(500, 10), 125)
+    assert every._targets.untyped_storage().data_ptr() == rows.untyped_storage().data_ptr()
 
 
 def test_every_epoch_has_its_own_order() -> None:

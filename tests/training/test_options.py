@@ -67,6 +67,14 @@ def test_toml_gives_the_options_back(
         ({"clip_norm": -1.0}, ["--clip-norm"]),
         ({"weight_decay": float("nan")}, ["--weight-decay"]),
         ({"difference": -1}, ["--difference"]),
+        ({"ema": 1.0}, ["--ema"]),
+        ({"input_noise": -0.1}, ["--input-noise"]),
+        ({"warm_up": -1}, ["--warm-up", "-1"]),
+        ({"warm_up": 8, "context_length": 8}, ["--warm-up 8", "--context-length 8"]),
+        (
+            {"warm_up": 3, "context_length": 8, "bidirectional": True},
+            ["--warm-up 3", "--bidirectional", "7"],
+        ),
         ({"cell": "lst"}, ["--cell", "lstm, gru, rnn"]),
         ({"precision": "16"}, ["--precision", "bf16-mixed"]),
         ({"proj_size": 32, "hidden_size": 32}, ["--proj-size 32", "--hidden-size 32"]),
@@ -139,7 +147,7 @@ def test_differences_are_named(tiny: Callable[..., TrainOptions]) -> None:
     options = tiny()
     assert differences(options, options) == []
     (line,) = differences(options, replace(options, lr=0.1))
-    assert line == "--lr was 0.003 and is 0.1"
+    assert line == "--lr was 0.01 and is 0.1"
 
 
 def test_the_command_has_every_option_and_says_its_default() -> None:

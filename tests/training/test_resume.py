@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from lstm_export.checkpoint import is_run
 from lstm_export.errors import CheckpointError, DataError, OptionError
@@ -20,6 +21,7 @@ from lstm_export.training import train as train_module
 from lstm_export.training.config import to_toml
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.progress import Status
+from lstm_export.training.shards import Shards
 from lstm_export.training.state import TrainingState
 from lstm_export.training.train import train
 
@@ -61,7 +63,14 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, call: int, owner: object, name: str
 def test_a_kill_changes_nothing(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, where: str
 ) -> None:
-    options = tiny(dropout=0.2, num_layers=2, schedule="plateau", patience=4)
+    options = tiny(
+        dropout=0.2,
+        num_layers=2,
+        schedule="plateau",
+        patience=4,
+        input_noise=0.1,
+        weight_decay=1e-3,
+    )
     train(options, tmp_path / "unbroken")
     with monkeypatch.context() as patched:
         if where == "state":
@@ -78,14 +87,36 @@ def test_a_kill_changes_nothing(
 @pytest.mark.usefixtures("every_step")
 def test_shards_resume_too(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "shards_for", lambda *arguments: 2)
-    train(tiny(), tmp_path / "unbroken")
+    options = tiny(input_noise=0.1)
+    train(options, tmp_path / "unbroken")
     with monkeypatch.context() as patched:
         kill_at(patched, 5, TrainingState, "write")
         with pytest.raises(KilledError):
-            train(tiny(), tmp_path / "run")
+            train(options, tmp_path / "run")
     # Another machine with other cores would go on as it was begun.
     monkeypatch.setattr(train_module, "shards_for", lambda *arguments: 1)
-    train(tiny(), tmp_path / "run", resume=True)
+    train(options, tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == contents(tmp_path / "unbroken")
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.98])
+def test_ctrl_c_in_validation_changes_nothing(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
+) -> None:
+    options, judge, calls = tiny(ema=decay), Shards.judge, []
+
+    def interrupted(shards: Shards, x: Tensor, y: Tensor) -> Tensor:
+        calls.append(len(x))
+        if len(calls) == 2:  # once in every epoch
+            os.kill(os.getpid(), signal.SIGINT)
+        return judge(shards, x, y)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shards, "judge", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(options, tmp_path / "run")
+    train(options, tmp_path / "unbroken")
+    train(options, tmp_path / "run", resume=True)
     assert contents(tmp_path / "run") == contents(tmp_path / "unbroken")
 
 
@@ -135,7 +166,7 @@ def test_other_options_or_data_are_refused(tiny: Tiny, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(tiny(), run)
     before = contents(run)
-    with pytest.raises(OptionError, match=r"--lr was 0\.003 and is 0\.1; --seed|--seed.*--lr"):
+    with pytest.raises(OptionError, match=r"--lr was 0\.01 and is 0\.1; --seed|--seed.*--lr"):
         train(tiny(lr=0.1, seed=3), run, resume=True)
     with pytest.raises(OptionError, match=r"--resume.*--force"):
         train(tiny(), run, resume=True, force=True)
@@ -170,7 +201,7 @@ train(resolve({}, Path(sys.argv[1])), Path(sys.argv[2]), resume=True)
 @pytest.mark.slow
 def test_real_kills_at_any_moment_change_nothing(tiny: Tiny, tmp_path: Path) -> None:
     config = tmp_path / "options.toml"
-    config.write_text(to_toml(tiny(epochs=150, patience=0, dropout=0.1)))
+    config.write_text(to_toml(tiny(epochs=150, patience=0, dropout=0.1, input_noise=0.1)))
 
     def start(out: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SCRIPT, config, out])

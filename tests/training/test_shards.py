@@ -7,7 +7,7 @@ import torch
 
 from lstm_export.contract import Column, Forecast, Recurrent, Scaling, Window
 from lstm_export.nn.forecaster import Forecaster
-from lstm_export.training.flat import FlatParameters, FusedAdam, clip
+from lstm_export.training.flat import FlatParameters, FusedAdam, average, clip
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.shards import Shards, shards_for
 
@@ -34,6 +34,21 @@ def test_the_gradient_is_that_of_the_whole_batch(windows: int) -> None:
         torch.testing.assert_close(shared.judge(x, y), whole.judge(x, y))
 
 
+@pytest.mark.parametrize("steps", [1, 4, 5])
+def test_every_step_is_what_the_last_step_of_a_shorter_window_is(steps: int) -> None:
+    made, x, y = model(), torch.randn(6, 5, 1), torch.randn(6, steps, 2, 1)
+    expected = [
+        (made.scaled(x[:, : 5 - steps + 1 + k]) - y[:, k]).square().mean() for k in range(steps)
+    ]
+    torch.stack(expected).mean().backward()
+    gradient = torch.cat([parameter.grad.flatten() for parameter in made.parameters()])
+    for count in (1, 2):
+        with Shards(model(), count) as shards:
+            loss = shards.learn(x, y)
+            torch.testing.assert_close(loss, torch.stack(expected).mean().detach())
+            torch.testing.assert_close(shards.gradients, gradient)
+
+
 def test_replicas_follow_the_weights() -> None:
     x, y = torch.randn(6, 5, 1), torch.randn(6, 2, 1)
     made = model()
@@ -54,11 +69,11 @@ def test_small_models_and_dropout_stay_whole() -> None:
     assert shards_for(large, 1, torch.device("cuda")) == 1
 
 
-def test_the_flat_step_is_torch_s_adamw() -> None:
+def test_the_flat_step_is_torch_s_adam_with_l2() -> None:
     ours, theirs = model(), model()
     parameters = FlatParameters(ours)
     adam = FusedAdam(parameters.values, parameters.gradients)
-    reference = torch.optim.AdamW(theirs.parameters(), lr=0.01, weight_decay=0.1)
+    reference = torch.optim.Adam(theirs.parameters(), lr=0.01, weight_decay=0.1)
     for _ in range(3):
         x, y = torch.randn(6, 5, 1), torch.randn(6, 2, 1)
         parameters.gradients.zero_()
@@ -72,3 +87,13 @@ def test_the_flat_step_is_torch_s_adamw() -> None:
         reference.step()
     for got, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(got, expected)
+
+
+def test_the_average_forgets_its_first_weights_soon() -> None:
+    averaged, expected = torch.zeros(3), torch.zeros(3)
+    for step in range(1, 40):
+        values = torch.full((3,), float(step))
+        average(averaged, values, 0.6, step)
+        keep = min(0.6, (1 + step) / (10 + step))
+        expected = keep * expected + (1 - keep) * values
+    torch.testing.assert_close(averaged, expected)

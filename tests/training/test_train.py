@@ -17,9 +17,13 @@ import torch
 from lstm_export.checkpoint import is_run, read_checkpoint
 from lstm_export.errors import DataError, OptionError, OutputError
 from lstm_export.nn.build import build
+from lstm_export.training import train as train_module
+from lstm_export.training.batches import WindowBatches
 from lstm_export.training.config import resolve
+from lstm_export.training.flat import FusedAdam
 from lstm_export.training.loop import Loop
 from lstm_export.training.options import TrainOptions
+from lstm_export.training.prepare import prepare
 from lstm_export.training.train import train
 
 Tiny = Callable[..., TrainOptions]
@@ -114,6 +118,8 @@ def test_metrics_are_those_of_the_stored_model(tiny: Tiny, tmp_path: Path, horiz
         {"target": ("x", "y"), "horizon": 2, "scaler": "minmax", "init": "torch"},
         {"target": "x", "features": "y", "scaler": "none", "weight_decay": 0.1},
         {"validation": 0.0, "max_steps": 3},
+        {"warm_up": 0, "horizon": 3, "ema": 0.0, "input_noise": 0.2},
+        {"bidirectional": True, "proj_size": 2, "warm_up": 5},
     ],
 )
 def test_every_kind_of_model_trains(tiny: Tiny, tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -128,7 +134,7 @@ def test_the_best_weights_are_restored(
     seen = []
 
     def validate(loop: Loop) -> float:
-        seen.append(loop._weights.clone())
+        seen.append(loop._average.clone())
         return next(losses)
 
     monkeypatch.setattr(Loop, "_validate", validate)
@@ -143,6 +149,76 @@ def test_the_best_weights_are_restored(
 
 def build_parameters(folder: Path) -> list[tuple[str, torch.nn.Parameter]]:
     return list(build(read_checkpoint(folder / "run")).named_parameters())
+
+
+@pytest.mark.parametrize("changes", [{"ema": 0.0}, {"ema": 0.9}])
+def test_the_kept_weights_are_the_average(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    passed, after = [], FusedAdam.step
+
+    def step(adam: FusedAdam, *rates: float) -> None:
+        if not passed:
+            passed.append(adam._values.clone())
+        after(adam, *rates)
+        passed.append(adam._values.clone())
+
+    monkeypatch.setattr(FusedAdam, "step", step)
+    train(tiny(validation=0.0, **changes), tmp_path / "run")
+    expected = passed[0]
+    for number, weights in enumerate(passed[1:], 1):
+        keep = min(changes["ema"], (1 + number) / (10 + number))
+        expected = keep * expected + (1 - keep) * weights
+    assert len(passed) > 20
+    stored = read_checkpoint(tmp_path / "run").weights
+    flat = np.concatenate([stored[name].ravel() for name, _ in build_parameters(tmp_path)])
+    np.testing.assert_allclose(flat, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_validation_judges_the_average(tiny: Tiny, tmp_path: Path) -> None:
+    result = train(tiny(warm_up=0, epochs=1), tmp_path / "run")
+    model = build(read_checkpoint(tmp_path / "run"))
+    prepared = prepare(tiny())
+    starts = torch.from_numpy(prepared.starts.validation)
+    rows = (torch.from_numpy(prepared.inputs), torch.from_numpy(prepared.targets))
+    ((x, y),) = WindowBatches(*rows, starts, prepared.forecast.window).batches(1000)
+    with torch.no_grad():
+        loss = torch.nn.functional.mse_loss(model.scaled(x), y)
+    assert result.description.metrics["validation_loss"] == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_two_directions_learn_from_the_last_step_alone(tiny: Tiny, tmp_path: Path) -> None:
+    train(tiny(bidirectional=True), tmp_path / "a")
+    train(tiny(bidirectional=True, warm_up=5), tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert resolve({}, tmp_path / "a" / "run.toml").warm_up == 5
+
+
+def test_the_warm_up_is_a_quarter_of_the_context(tiny: Tiny, tmp_path: Path) -> None:
+    train(tiny(), tmp_path / "a")
+    train(tiny(warm_up=1), tmp_path / "b")
+    train(tiny(warm_up=5), tmp_path / "last")
+    a, b, last = (contents(tmp_path / name) for name in ("a", "b", "last"))
+    assert a == b
+    assert a["model.safetensors"] != last["model.safetensors"]
+
+
+def test_noise_is_repeatable_and_the_same_for_shards(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = tiny(input_noise=2.0)
+    for name, shards in (("a", 1), ("b", 1), ("c", 2), ("d", 2)):
+        monkeypatch.setattr(train_module, "shards_for", lambda *arguments, n=shards: n)
+        train(options, tmp_path / name)
+    train(tiny(), tmp_path / "without")
+    a, b, c, d = (contents(tmp_path / name) for name in "abcd")
+    assert a == b
+    assert c == d
+    weights, shared = (read_checkpoint(tmp_path / name).weights for name in "ac")
+    quiet = read_checkpoint(tmp_path / "without").weights
+    for name, values in weights.items():
+        np.testing.assert_allclose(values, shared[name], rtol=0, atol=1e-4)
+    assert not np.allclose(weights["head.weight"], quiet["head.weight"], rtol=0, atol=1e-2)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tiny: Tiny, tmp_path: Path) -> None:
