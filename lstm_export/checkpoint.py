@@ -89,6 +89,11 @@ def read_description(run: Path) -> Description:
 def read_checkpoint(run: Path) -> Checkpoint:
     """The checkpoint at `run`. Raises CheckpointError if it is missing, damaged or changed."""
     description = read_description(run)
+    return Checkpoint(description, _safetensors().load(checked_weights(run, description)))
+
+
+def checked_weights(run: Path, description: Description) -> bytes:
+    """The bytes of the weights. Raises CheckpointError if they are not those of `description`."""
     file = run / WEIGHTS
     try:
         body = file.read_bytes()
@@ -96,7 +101,7 @@ def read_checkpoint(run: Path) -> Checkpoint:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from None
     if hashlib.sha256(body).hexdigest() != description.weights_sha256:
         raise CheckpointError(f"{file} does not match {DESCRIPTION}: it was changed or is damaged")
-    return Checkpoint(description, _safetensors().load(body))
+    return body
 
 
 def _safetensors() -> Any:

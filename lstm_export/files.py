@@ -15,9 +15,12 @@ from lstm_export.errors import OutputError
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Writes `content` to `path` so that a reader sees the old file or the new one, never a part.
 
-    Raises OutputError if the folder is missing or the write fails; then the old file is untouched.
+    A link is followed. Raises OutputError if the folder is missing, `path` is no regular file or
+    the write fails; then the old file is untouched.
     """
     body = content.encode() if isinstance(content, str) else content
+    path = _followed(path)
+    _refuse_special(path)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

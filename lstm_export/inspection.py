@@ -11,7 +11,7 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import ParitySummary, Provenance
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx, read_onnx
 from lstm_export.bundle.read import open_bundle
-from lstm_export.checkpoint import DESCRIPTION, WEIGHTS, is_run, read_description
+from lstm_export.checkpoint import DESCRIPTION, WEIGHTS, checked_weights, is_run, read_description
 from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec
 from lstm_export.errors import BundleError, ChecksumError
 
@@ -62,8 +62,8 @@ class Inspection:
 def inspect_path(path: str | Path) -> Inspection:
     """What is at `path`: a bundle or run folder, or an ONNX file.
 
-    A bundle's checksums are compared. Raises BundleError, ChecksumError, NewerFormatError,
-    CheckpointError or ContractError.
+    A bundle's or a run's checksums are compared. Raises BundleError, ChecksumError,
+    NewerFormatError, CheckpointError or ContractError.
     """
     location = Path(path)
     if location.is_dir():
@@ -140,6 +140,7 @@ def _onnx(path: Path) -> Inspection:
 
 def _run(path: Path) -> Inspection:
     description = read_description(path)
+    checked_weights(path, description)
     return Inspection(
         "training run",
         str(path),

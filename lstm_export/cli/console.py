@@ -27,7 +27,12 @@ def emit(message: str) -> None:
 
 def emit_table(text: str) -> None:
     """A CSV on stdout: UTF-8 whatever the terminal's encoding, as in a file."""
-    typer.echo(text.encode(), nl=False)
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:  # closed, or redirected within Python
+        print(text, end="", flush=True)
+        return
+    binary.write(text.encode())
+    binary.flush()
 
 
 def emit_json(document: Mapping[str, Any]) -> None:

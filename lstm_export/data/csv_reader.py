@@ -231,9 +231,12 @@ def _ragged_error(
     )
 
 
+_CSV_REASONS = {"unexpected end of data": 'a quoted cell is never closed: look for a lone "'}
+
+
 @contextlib.contextmanager
 def _csv_errors(name: str) -> Iterator[None]:
     try:
         yield
     except csv.Error as error:
-        raise DataError(f"{name}: {error}") from None
+        raise DataError(f"{name}: {_CSV_REASONS.get(str(error), error)}") from None

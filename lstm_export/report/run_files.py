@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tomllib
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,10 +54,10 @@ def read_predictions(run: Path, forecast: Forecast) -> tuple[str, list[Predictio
     """
 
     def read(text: str) -> tuple[str, list[PredictionPlot]] | None:
-        lines = text.splitlines()
-        header = next(csv.reader(lines))
+        # A quoted column name may hold line ends, so the reader decides what a line is.
+        header = next(_rows(text))
         times, owners = header.index("time"), header.index("series")
-        sizes = Counter(row[owners] for row in csv.reader(lines[1:]))
+        sizes = Counter(row[owners] for row in islice(_rows(text), 1, None))
         if not sizes:
             return None
         shown = sizes.most_common(1)[0][0]
@@ -64,7 +66,7 @@ def read_predictions(run: Path, forecast: Forecast) -> tuple[str, list[Predictio
         stamps: list[str] = []
         # Numbers as numbers: the text of a million rows would need ten times the room.
         columns = [array("d") for _ in places]
-        for row in csv.reader(lines[1:]):
+        for row in islice(_rows(text), 1, None):
             if row[owners] == shown:
                 stamps.append(row[times])
                 for column, place in zip(columns, places, strict=True):
@@ -87,6 +89,10 @@ def file_sizes(folder: Path) -> dict[str, int]:
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     sizes.pop(REPORT, None)
     return sizes
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""))
 
 
 def _read(file: Path, parse: Callable[[str], T | None]) -> T | None:
