@@ -67,6 +67,11 @@ def imports(tree: ast.AST, *, late: bool = False) -> Iterator[tuple[int, str, bo
         yield from imports(node, late=inner)
 
 
+def is_part(package: Path, name: str) -> bool:
+    """Whether `name` is a module of the package, and not one of its own lazy names."""
+    return bool(name) and ((package / name).is_dir() or (package / f"{name}.py").is_file())
+
+
 def violations(package: Path) -> list[str]:
     """Every import that the table does not allow, and every part that it does not know."""
     found = []
@@ -80,10 +85,7 @@ def violations(package: Path) -> list[str]:
             continue
         always, when_used = (set(names.split()) for names in ALLOWED[part])
         for line, target, late in imports(ast.parse(path.read_text(encoding="utf-8"))):
-            own = (
-                target == part
-                or not (package / target).is_dir() | (package / f"{target}.py").is_file()
-            )
+            own = target == part or not is_part(package, target)
             if not own and target not in (always | when_used if late else always):
                 found.append(f"{where}:{line}: {part} imports {target}" + " late" * late)
     return found
@@ -96,7 +98,7 @@ def test_parts_import_only_what_lies_below_them() -> None:
 def test_every_row_of_the_table_is_a_part_and_the_table_has_no_circle() -> None:
     below: set[str] = set()
     for part, (always, _) in ALLOWED.items():
-        assert (PACKAGE / part).is_dir() or (PACKAGE / f"{part}.py").is_file(), part
+        assert is_part(PACKAGE, part), part
         assert set(always.split()) <= below, f"{part} stands above what it may import"
         below.add(part)
 
