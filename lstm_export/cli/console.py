@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an output that exi
 
 def say(message: str) -> None:
     """Talk: progress, notes and hints, on stderr."""
-    print(message, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a full or closed stderr must not cost the result
+        print(message, file=sys.stderr, flush=True)
 
 
 def emit(message: str) -> None:
