@@ -88,6 +88,8 @@ def _show(found: ParityReport) -> None:
     if rows:
         header = ["output", "passed", "worst error", "bound", "torch's own", "where"]
         emit(table(header, rows) + "\n")
+    for note in found.notes:
+        emit(f"note: {note}")
     for failure in found.failures:
         emit(f"FAILED {failure}")
     cases = sum(found.counts.values())

@@ -15,9 +15,9 @@ from lstm_export.bundle.manifest import Manifest, Provenance
 from lstm_export.bundle.write import write_bundle
 from lstm_export.checkpoint import read_checkpoint
 from lstm_export.exporting.card import model_card
-from lstm_export.exporting.check import check_golden
+from lstm_export.exporting.check import settle_golden
 from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
-from lstm_export.exporting.golden import golden_cases
+from lstm_export.exporting.golden import golden_candidates
 from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import IR_VERSION, OPSET_VERSION
 from lstm_export.files import refuse_existing_folder
@@ -40,8 +40,8 @@ def export_bundle(
     model = build(checkpoint)
     specs = forecast_graphs(description.forecast)
     graphs = {name: export_forecast(model, name, target) for name in specs}
-    golden = golden_cases(model, checkpoint.weights, specs)
-    parity = check_golden(graphs, golden)
+    candidates = golden_candidates(model, checkpoint.weights, specs)
+    golden, parity = settle_golden(graphs, candidates)
     manifest = Manifest(
         task="forecast",
         graphs=specs,

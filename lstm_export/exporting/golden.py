@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from lstm_export.bundle.golden import GoldenCase
 from lstm_export.bundle.layout import LAYOUT
@@ -13,26 +14,44 @@ from lstm_export.nn.forecaster import Forecaster, ForecasterStream
 from lstm_export.nn.reference import run_module
 from lstm_export.oracle import forecaster as oracle
 
+SEEDS = 8
+"""Inputs to choose from for each case."""
 
-def golden_cases(
+
+def golden_candidates(
     model: Forecaster, weights: Weights, graphs: Mapping[str, GraphSpec]
-) -> list[GoldenCase]:
-    """Cases for every graph: batch and length varied apart, raw values small, usual and large."""
-    terms, golden = model.forecast, []
-    for case in _model_cases(terms.window):
+) -> Iterator[Iterator[GoldenCase]]:
+    """For each case, the same shape and scale with inputs from one seed after the other.
+
+    Batch and length vary apart, raw values are small, usual and large.
+    """
+    terms = model.forecast
+
+    def whole(case: Case) -> GoldenCase:
         inputs = case_inputs(terms, case)
         torch = run_module(model, graphs[LAYOUT.model], inputs)
         exact = {"output": oracle.forecast(terms, weights, inputs["x"])}
-        golden.append(GoldenCase(LAYOUT.model, case.name, inputs, torch, exact))
+        return GoldenCase(LAYOUT.model, case.name, inputs, torch, exact)
+
+    for case in _model_cases(terms.window):
+        yield map(whole, _seeds(case))
     if LAYOUT.stream not in graphs:
-        return golden
+        return
     stream = ForecasterStream(model).eval()
-    for case in _STREAM_CASES:
+
+    def streamed(case: Case) -> GoldenCase:
         inputs = case_inputs(terms, case)
         torch = run_module(stream, graphs[LAYOUT.stream], inputs)
-        exact = oracle.stream(terms, weights, inputs)
-        golden.append(GoldenCase(LAYOUT.stream, case.name, inputs, torch, exact))
-    return golden
+        return GoldenCase(
+            LAYOUT.stream, case.name, inputs, torch, oracle.stream(terms, weights, inputs)
+        )
+
+    for case in _STREAM_CASES:
+        yield map(streamed, _seeds(case))
+
+
+def _seeds(case: Case) -> list[Case]:
+    return [replace(case, seed=case.seed + 100 * turn) for turn in range(SEEDS)]
 
 
 def _model_cases(window: Window) -> list[Case]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.compare.cases import Case, case_inputs, shape_matrix, stream_matrix
 from lstm_export.contract import BATCH, Forecast, GraphSpec, TensorSpec
+from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors
 from lstm_export.parity.trial import Trial
 
@@ -23,7 +24,12 @@ _AT_ONCE = 1 << 23
 
 
 def live_trials(
-    terms: Forecast, graph: str, spec: GraphSpec, torch: Runner, oracle: Runner
+    terms: Forecast,
+    graph: str,
+    spec: GraphSpec,
+    torch: Runner,
+    oracle: Runner,
+    moved: MovedWeights,
 ) -> Iterator[Trial]:
     """Every case of the matrix for one graph; for a stream, some of them in chunks as well."""
     stream = graph == LAYOUT.stream
@@ -35,7 +41,7 @@ def live_trials(
             # The rows of a batch do not touch each other: the oracle answers many cases at once.
             references = _split(oracle(_join(inputs, spec.inputs)), spec.outputs, together)
             for case, given, reference in zip(together, inputs, references, strict=True):
-                trial = Trial("live", graph, case.name, given, reference, torch(given))
+                trial = Trial("live", graph, case.name, given, reference, torch(given), moved=moved)
                 yield trial
                 if stream and case.batch == _CHUNKED_BATCH and length == middle:
                     yield replace(trial, check="chunked", chunks=chunk_lengths(length))

@@ -36,6 +36,8 @@ class CaseComparison:
     graph: str
     case: str
     comparison: TensorComparison
+    moved: bool = False
+    """Whether torch's own error is that of weights moved by one unit in the last place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,19 @@ class ParityReport:
         cases = {(c.check, c.runtime, c.graph, c.case) for c in self.comparisons}
         return dict(sorted(Counter(check for check, *_ in cases).items()))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the verdict must know beside it."""
+        moved = [one for one in self.comparisons if one.moved]
+        if not moved:
+            return ()
+        places = sorted({f"{one.graph} {one.comparison.name}" for one in moved})
+        return (
+            f"this model amplifies rounding: in {len(moved)} of {len(self.comparisons)} "
+            f"comparisons ({', '.join(places)}) torch's own error was measured with every weight "
+            "moved by one unit in the last place",
+        )
+
     def worst_by_output(self) -> tuple[OutputSummary, ...]:
         """One summary per runtime, graph and output, in the order of their first cases."""
         groups: dict[tuple[str, str, str], list[CaseComparison]] = {}
@@ -124,6 +139,7 @@ class ParityReport:
             "runtimes": list(self.runtimes),
             "rule": self.rule,
             "counts": self.counts,
+            "notes": list(self.notes),
             "failures": [asdict(failure) for failure in self.failures],
             "errors": [asdict(error) for error in self.errors],
             "outputs": [_output(summary) for summary in self.worst_by_output()],

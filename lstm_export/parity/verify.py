@@ -13,7 +13,7 @@ from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle, open_bundle
 from lstm_export.checkpoint import Checkpoint, read_checkpoint
 from lstm_export.compare.rule import describe
-from lstm_export.contract import Forecast, GraphSpec
+from lstm_export.contract import GraphSpec
 from lstm_export.errors import (
     BundleError,
     ContractError,
@@ -25,6 +25,7 @@ from lstm_export.parity.expected import graphs_of
 from lstm_export.parity.golden_replay import golden_trials
 from lstm_export.parity.live import live_trials
 from lstm_export.parity.report import CaseComparison, CaseError, Failure, ParityReport
+from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.oracle import reference
 from lstm_export.parity.runtimes.registry import Runner, Subject, adapter
 from lstm_export.parity.trial import Tolerance, Trial, judge, sum_up
@@ -105,7 +106,7 @@ class _Verification:
             own = [trial for trial in golden if trial.graph == graph]
             self._judge(own, runners, manifest.graphs[graph])
             if self.checkpoint is not None:
-                self._live(subject, self.checkpoint.description.forecast, runners)
+                self._live(subject, self.checkpoint, runners)
 
     def verdict(self) -> list[Failure]:
         """All failures, the cases' summed up; that nothing was compared is one too."""
@@ -123,13 +124,16 @@ class _Verification:
                 self.failures.append(Failure("runtime", f"{name}: {error}"))
         return runners
 
-    def _live(self, subject: Subject, terms: Forecast, runners: dict[str, Runner]) -> None:
+    def _live(self, subject: Subject, run: Checkpoint, runners: dict[str, Runner]) -> None:
+        terms = run.description.forecast
         spec = graphs_of(terms).get(subject.graph)
         if spec is None:
             self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
             return
         torch, oracle = adapter("torch")(subject), reference(subject)
-        self._judge(live_trials(terms, subject.graph, spec, torch, oracle), runners, spec)
+        moved = MovedWeights(subject, run)
+        trials = live_trials(terms, subject.graph, spec, torch, oracle, moved)
+        self._judge(trials, runners, spec)
 
     def _judge(
         self, trials: Iterator[Trial] | list[Trial], runners: dict[str, Runner], spec: GraphSpec

@@ -73,9 +73,10 @@ def parity_section(report: ParityReport) -> Section:
 
 def _text(report: ParityReport) -> str:
     cases = sum(report.counts.values())
+    notes = "".join(f" Note: {note}." for note in report.notes)
     return (
         f"{cases:,} runs of the bundle in {', '.join(report.runtimes)}, each output compared with "
-        f"a float64 reference. The rule: {report.rule}."
+        f"a float64 reference. The rule: {report.rule}.{notes}"
     )
 
 
