@@ -6,6 +6,7 @@ import contextlib
 import enum
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,11 @@ OPTIONS, METRICS, PREDICTIONS, REPORT = (
 )
 # The description comes first: without it a folder does not look finished.
 _FILES = (DESCRIPTION, WEIGHTS, STATE, OPTIONS, METRICS, PREDICTIONS, REPORT)
+
+
+REPLACED = ".replaced"
+"""Where the files of a finished run wait, inside its folder, until the run that replaces it is
+finished too."""
 
 
 class Standing(enum.Enum):
@@ -63,21 +69,51 @@ def standing(run: Path, *, resume: bool, force: bool) -> Standing:
 
 
 def begin(run: Path, options: str) -> None:
-    """Makes `run` an empty run folder that knows its options. Raises OutputError."""
+    """Makes `run` a run folder that knows its options and nothing more. Raises OutputError.
+
+    The files of a finished run are set aside; `settle` drops them and `restore` brings them back.
+    """
     try:
         run.mkdir(parents=True, exist_ok=True)
-        for name in _FILES:
-            (run / name).unlink(missing_ok=True)
-        clear_leftovers(run)
+        if (run / DESCRIPTION).exists():
+            settle(run)
+            (run / REPLACED).mkdir()
+            for name in reversed(_FILES):
+                if (run / name).exists():
+                    (run / name).replace(run / REPLACED / name)
+        _clear(run)
     except OSError as error:
         raise OutputError(f"cannot write into {run}: {error.strerror or error}") from None
     write_atomic(run / OPTIONS, options)
 
 
+def settle(run: Path) -> None:
+    """Drops the run that was replaced, if there was one."""
+    shutil.rmtree(run / REPLACED, ignore_errors=True)
+
+
+def restore(run: Path) -> bool:
+    """Puts a replaced run back in the place of the one that failed; whether there was one."""
+    if not (run / REPLACED).is_dir():
+        return False
+    _clear(run)
+    for name in reversed(_FILES):  # the description last: until then nothing looks finished
+        if (run / REPLACED / name).exists():
+            (run / REPLACED / name).replace(run / name)
+    settle(run)
+    return True
+
+
+def _clear(run: Path) -> None:
+    for name in _FILES:
+        (run / name).unlink(missing_ok=True)
+    clear_leftovers(run)
+
+
 def clear_leftovers(run: Path) -> None:
     """Removes the temporary files of a writer that was killed."""
     for path in run.iterdir():
-        if path.name not in _FILES and _is_ours(path.name):
+        if path.name not in (*_FILES, REPLACED) and _is_ours(path.name):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -104,4 +140,4 @@ def _line(record: EpochRecord) -> str:
 
 
 def _is_ours(name: str) -> bool:
-    return name in _FILES or any(name.startswith(f".{known}.") for known in _FILES)
+    return name in (*_FILES, REPLACED) or any(name.startswith(f".{known}.") for known in _FILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import lstm_export
 from lstm_export.checkpoint import Description, read_checkpoint, read_description, write_checkpoint
 from lstm_export.data.series import Series
 from lstm_export.data.write import write_table
-from lstm_export.errors import DataError, OptionError
+from lstm_export.errors import DataError, LstmExportError, OptionError
 from lstm_export.nn.forecaster import Forecaster
 from lstm_export.nn.initialise import initialise
 from lstm_export.training.batches import WindowBatches
@@ -34,12 +35,18 @@ from lstm_export.training.run_folder import (
     append_metrics,
     begin,
     clear_leftovers,
+    restore,
+    settle,
     standing,
     write_metrics,
 )
 from lstm_export.training.schedule import EpochRecord, best_epoch
 from lstm_export.training.shards import shards_for
 from lstm_export.training.state import STATE, Circumstances, TrainingState, read_state
+
+_COPIES = 6
+"""Of the weights: they, their gradients, two moments, the average and the best."""
+_HAS_SYSCONF = "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
 
 
 @dataclass(frozen=True)
@@ -87,10 +94,16 @@ def train(
     if options.validation == 0:
         notes.append("no validation part: all epochs are trained and the last weights are kept")
     if state is None:
+        _refuse_too_large(prepared)
         begin(out, to_toml(prepared.options))
-    write_metrics(out, state.position.history if state else ())
     try:
+        write_metrics(out, state.position.history if state else ())
         description = _train(prepared, fabric, out, state, progress)
+        settle(out)
+    except LstmExportError as error:
+        if restore(out):
+            error.args = (f"{error}. The run that was there before is back",)
+        raise
     except KeyboardInterrupt:
         if not (out / STATE).exists():
             raise
@@ -98,6 +111,21 @@ def train(
             f"stopped, and saved in {out}; go on with: lstm-export train --out {out} --resume"
         ) from None
     return _result(out, description, prepared, notes)
+
+
+def _refuse_too_large(prepared: Prepared) -> None:
+    """Raises OptionError if the model and what training keeps beside it exceed the memory."""
+    with torch.device("meta"), quiet_torch():
+        parameters = sum(p.numel() for p in Forecaster(prepared.forecast).parameters())
+    needed = parameters * 4 * _COPIES
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _HAS_SYSCONF else needed
+    if needed > available:
+        spec = prepared.forecast.recurrent
+        raise OptionError(
+            f"--hidden-size {spec.hidden_size} with --num-layers {spec.num_layers} gives "
+            f"{parameters:,} weights; training them takes {needed / 1e9:,.0f} GB, and this machine "
+            f"has {available / 1e9:,.0f} GB"
+        )
 
 
 def _state_to_resume(
