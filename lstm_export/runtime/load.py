@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstm_export.bundle.layout import LAYOUT
@@ -17,6 +17,8 @@ from lstm_export.runtime.session import Session, threads_for
 # A first prediction pays for every module that is imported: what a forecaster in a bundle does not
 # need is imported where it is used.
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lstm_export.runtime.graph_model import GraphModel
 
 
@@ -39,10 +41,10 @@ def load(
     used, OptionError for a provider or number of threads that makes no sense.
     """
     policy = checked_policy(on_nonfinite)
-    location = Path(path)
-    if location.is_dir():
+    location = os.fspath(path)
+    if os.path.isdir(location):
         return _from_bundle(open_bundle(location), providers, intra_op_num_threads, policy)
-    if not location.exists():
+    if not os.path.exists(location):
         raise BundleError(f"there is no bundle or ONNX file at {location}")
     return _from_file(location, providers, intra_op_num_threads, policy)
 
@@ -81,7 +83,7 @@ def _from_bundle(
     def open_graph(name: str) -> Session:
         return Session(
             _model_of(bundle, name),
-            str(bundle.path / name),
+            bundle.where(name),
             providers=providers,
             intra_op_num_threads=threads,
         )
@@ -113,15 +115,15 @@ def _model_of(bundle: Bundle, name: str) -> bytes | str:
         return body
     from lstm_export.bundle.onnx_file import parse_onnx
 
-    where = bundle.path / name
-    external = parse_onnx(body, str(where)).external_files
+    where = bundle.where(name)
+    external = parse_onnx(body, where).external_files
     for other in external:
         bundle.read(other)
-    return str(where) if external else body
+    return where if external else body
 
 
 def _from_file(
-    path: Path, providers: Sequence[str] | None, threads: int | None, policy: OnNonfinite
+    path: str, providers: Sequence[str] | None, threads: int | None, policy: OnNonfinite
 ) -> ForecastModel | GraphModel:
     from lstm_export.bundle.onnx_file import read_onnx
 
@@ -130,7 +132,7 @@ def _from_file(
     if text is None:
         contract = Contract(task="module", graph=model.spec)
     else:
-        contract = Contract.from_json(text, str(path))
+        contract = Contract.from_json(text, path)
         if contract.graph != model.spec:
             raise ContractError(
                 f"{path}: the contract inside it does not fit its graph: it promises "
@@ -139,9 +141,11 @@ def _from_file(
     terms = contract.forecast
     if threads is None and terms is not None:
         threads = threads_for(terms.recurrent.hidden_size)
+    with open(path, "rb") as file:
+        content = path if model.external_files else file.read()
     session = Session(
-        str(path) if model.external_files else path.read_bytes(),
-        str(path),
+        content,
+        path,
         providers=providers,
         intra_op_num_threads=threads,
     )
