@@ -100,27 +100,8 @@ class Table:
         return tuple(name for name, column in self.columns.items() if _is_numeric(column))
 
 
-class Timestamps(Sequence[str]):
-    """The cells of a column, in the order of `rows`, as written; made one by one when asked for."""
-
-    def __init__(self, column: Column, rows: npt.NDArray[np.int64]) -> None:
-        self._column, self._rows = column, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self._column.cell(row) for row in self._rows[index].tolist()]
-        return self._column.cell(int(self._rows[index]))
-
-
 class RowNumbers(Sequence[str]):
-    """Rows of a table without a time column, counted from 1."""
+    """Rows of a table without a time column, counted from 1; made one by one when asked for."""
 
     def __init__(self, rows: npt.NDArray[np.int64]) -> None:
         self._rows = rows
@@ -134,8 +115,22 @@ class RowNumbers(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [str(row + 1) for row in self._rows[index].tolist()]
-        return str(int(self._rows[index]) + 1)
+            return [self._written(row) for row in self._rows[index].tolist()]
+        return self._written(int(self._rows[index]))
+
+    def _written(self, row: int) -> str:
+        return str(row + 1)
+
+
+class Timestamps(RowNumbers):
+    """The same rows by the cells of their time column, as written."""
+
+    def __init__(self, column: Column, rows: npt.NDArray[np.int64]) -> None:
+        super().__init__(rows)
+        self._column = column
+
+    def _written(self, row: int) -> str:
+        return self._column.cell(row)
 
 
 def _is_numeric(column: Column) -> bool:

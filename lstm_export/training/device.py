@@ -19,7 +19,7 @@ def open_fabric(options: TrainOptions) -> Any:
     not have the precision.
 
     The loop asks it for the device and the precision's autocast alone: its wrappers around module
-    and optimiser would cost a small model a tenth of every step.
+    and optimiser would cost a small model 7 % of every step or more.
     """
     try:
         from lightning_fabric import Fabric
