@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import Contract, GraphSpec, TensorSpec
-from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import export_graph
+from lstm_export.exporting.target import Target
 
 CONFIGURATIONS = [  # input_size, hidden_size, num_layers, bidirectional, batch, length
     (1, 20, 1, False, 1, 1),

@@ -18,8 +18,8 @@ from lstm_export.exporting.card import model_card
 from lstm_export.exporting.check import settle_golden
 from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
 from lstm_export.exporting.golden import golden_candidates
-from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import IR_VERSION, OPSET_VERSION
+from lstm_export.exporting.target import Target
 from lstm_export.files import refuse_existing_folder
 from lstm_export.nn.build import build
 

@@ -14,8 +14,8 @@ from lstm_export.contract import (
     GraphSpec,
     TensorSpec,
 )
-from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import export_graph
+from lstm_export.exporting.target import Target
 from lstm_export.nn.forecaster import Forecaster, ForecasterStream
 
 

@@ -21,9 +21,10 @@ from torch.fx.experimental import _config as shape_settings
 
 from lstm_export.contract import METADATA_KEY, Contract, GraphSpec
 from lstm_export.errors import ExportError
-from lstm_export.exporting.capture import recurrent_capture
-from lstm_export.exporting.lowering import Target, lower_recurrent
-from lstm_export.exporting.tidy import tidy
+from lstm_export.exporting.capture.recurrent import recurrent_capture
+from lstm_export.exporting.graph.tidy import tidy
+from lstm_export.exporting.lowering.recurrent import lower_recurrent
+from lstm_export.exporting.target import Target
 
 OPSET_VERSION = 18
 IR_VERSION = 8

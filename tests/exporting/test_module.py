@@ -26,7 +26,7 @@ from lstm_export.contract import (
     Window,
 )
 from lstm_export.errors import ExportError
-from lstm_export.exporting.capture import recurrent_capture
+from lstm_export.exporting.capture.recurrent import recurrent_capture
 from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
 from lstm_export.exporting.module import export_graph
 from lstm_export.nn.forecaster import Forecaster

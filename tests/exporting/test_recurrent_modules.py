@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import Contract, GraphSpec, TensorSpec
-from lstm_export.exporting.lowering import Target
 from lstm_export.exporting.module import export_graph
+from lstm_export.exporting.target import Target
 
 SHAPES = [(2, 5), (1, 1), (4, 9), (1, 7), (3, 200)]
 

@@ -15,7 +15,7 @@ That is exact for every P.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,8 @@ import onnx_ir as ir
 from onnx_ir import tape
 
 from lstm_export.contract import CELLS, Cell
-from lstm_export.exporting.capture import DOMAIN, OP_TYPE
-
-Target = Literal["portable", "onnxruntime"]
+from lstm_export.exporting.capture.recurrent import DOMAIN, OP_TYPE
+from lstm_export.exporting.target import Target
 
 _ONNX_OP: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 Floats = npt.NDArray[np.floating]

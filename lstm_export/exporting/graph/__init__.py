@@ -1,0 +1,1 @@
+"""ONNX graphs on their way to a file: tidying, opsets, checks."""

@@ -1,0 +1,1 @@
+"""From what was captured to ONNX operators, for a target."""
