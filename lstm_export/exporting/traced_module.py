@@ -1,0 +1,36 @@
+"""A module as torch's tracer is shown it: flat tensors in, flat tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from lstm_export.exporting.call import Call
+from lstm_export.exporting.results import named_outputs
+
+PREFIX = "module."
+"""What the parameters' names gain by the wrapping."""
+
+
+class FlatModule(nn.Module):
+    """`module` called as `call` says. `output_names` holds the results' names after a call."""
+
+    def __init__(self, module: nn.Module, call: Call, output_names: Sequence[str] | None) -> None:
+        super().__init__()
+        self.module, self.call, self.asked_names = module, call, output_names
+        self.output_names: tuple[str, ...] = ()
+        self.eval()
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        args, kwargs = self.call.bind(tensors, tracing=True)
+        taken = [leaf.name for leaf in self.call.inputs]
+        outputs = named_outputs(self.module(*args, **kwargs), self.asked_names, taken=taken)
+        self.output_names = tuple(outputs)
+        given: set[int] = {id(tensor) for tensor in tensors}
+        results = []
+        for tensor in outputs.values():
+            # A graph gives each value once, and none that it was given.
+            results.append(tensor.clone() if id(tensor) in given else tensor)
+            given.add(id(tensor))
+        return tuple(results)
