@@ -2,9 +2,11 @@
 
 torch.export would unroll or specialise nn.LSTM, nn.GRU and nn.RNN. Inside `recurrent_capture`
 their forward emits one `lstm_export::Recurrent` node instead, which `lowering` later turns into
-ONNX operators. Its inputs are x, the initial h and c, then W, R, B and P of `gates.LayerWeights`
-for each layer, absent ones left empty. Its outputs are y, in x's own layout, and the final h and,
-for an LSTM, c, all of the shapes that torch gives them. One node for the whole module keeps torch
+ONNX operators. Its inputs are x, the initial h and c, the lengths of a packed sequence, then W, R,
+B and P of `gates.LayerWeights` for each layer, absent ones left empty. Its outputs are y, in x's
+own layout, and the final h and, for an LSTM, c, all of the shapes that torch gives them. With
+lengths, x is the padded tensor, y is zero in the padding, and the states are those of each
+sequence's own last step. One node for the whole module keeps torch
 from seeing the transposes between layers, whose strides would make it specialise lengths.
 
 The classes are patched, so subclasses that call super().forward() are reached, but the patch acts
@@ -23,10 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from lstm_export.errors import ExportError
+from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
+from lstm_export.exporting.capture.ragged import packed, padded
 from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
 
-DOMAIN = "lstm_export"
 OP_TYPE = "Recurrent"
 
 _CLASSES: tuple[type[nn.RNNBase], ...] = (nn.LSTM, nn.GRU, nn.RNN)
@@ -88,18 +90,20 @@ def _dispatching(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _traced_forward(module: nn.RNNBase, path: str, layers: Layers, x: Any, hx: Any) -> Any:
-    if isinstance(x, PackedSequence):
-        raise ExportError(f"{path}: packed sequences cannot be exported yet; feed a padded tensor")
     lstm = cell_of(module) == "lstm"
     initial: tuple[Tensor | None, ...] = (None, None)
     if hx is not None:
         initial = tuple(hx) if lstm else (hx, None)
+    if isinstance(x, PackedSequence):
+        values, batch, _ = padded(x)
+        y, *state = _node(module, path, layers, values, initial, batch.lengths, False)
+        return packed(y, batch, clean=True), tuple(state) if lstm else state[0]
     batch_first = module.batch_first
     if unbatched := x.dim() == 2:
         batch_first = False
         x = x.unsqueeze(1)
         initial = tuple(s if s is None else s.unsqueeze(1) for s in initial)
-    y, *state = _node(module, path, layers, x, initial, batch_first)
+    y, *state = _node(module, path, layers, x, initial, None, batch_first)
     if unbatched:
         y, state = y.squeeze(1), [s.squeeze(1) for s in state]
     return y, tuple(state) if lstm else state[0]
@@ -111,9 +115,13 @@ def _node(
     layers: Layers,
     x: Tensor,
     initial: tuple[Tensor | None, ...],
+    lengths: Tensor | None,
     batch_first: bool,
 ) -> Sequence[Tensor]:
     batch = x.shape[0 if batch_first else 1]
+    for state in initial:
+        if state is not None:
+            torch._check(state.shape[1] == batch)
     directions = 2 if module.bidirectional else 1
     width = module.proj_size or module.hidden_size
     states = directions * module.num_layers
@@ -123,7 +131,7 @@ def _node(
     weights = [part for layer in layers for part in (layer.W, layer.R, layer.B, layer.P)]
     return torch.onnx.ops.symbolic_multi_out(
         f"{DOMAIN}::{OP_TYPE}",
-        [x, *initial, *weights],
+        [x, *initial, lengths, *weights],
         dtypes=[x.dtype] * len(shapes),
         shapes=shapes,
         attrs={

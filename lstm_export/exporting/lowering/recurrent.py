@@ -63,9 +63,9 @@ class _Lowering:
         self.path = attributes["path"].as_string()
         self.tape = tape.Tape()
         num_layers = attributes["num_layers"].as_int()
-        inputs = [*node.inputs, *[None] * (3 + 4 * num_layers - len(node.inputs))]
+        inputs = [*node.inputs, *[None] * (4 + 4 * num_layers - len(node.inputs))]
         self.layers = [
-            _Layer(index, *(_array(value) for value in inputs[3 + 4 * index : 7 + 4 * index]))
+            _Layer(index, *(_array(value) for value in inputs[4 + 4 * index : 8 + 4 * index]))
             for index in range(num_layers)
         ]
         self.directions = len(self.layers[0].W)

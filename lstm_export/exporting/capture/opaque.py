@@ -1,0 +1,24 @@
+"""Nodes of our own in torch's graphs: `lstm_export::…`, which `lowering` turns into ONNX.
+
+torch carries them through tracing and translation without looking inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DOMAIN = "lstm_export"
+
+
+def opaque(
+    op_type: str, inputs: Sequence[Tensor | None], dtype: torch.dtype, shape: Sequence[Any]
+) -> Tensor:
+    """The one output of a new node, `shape` of numbers and symbols; absent inputs are None."""
+    output: Tensor = torch.onnx.ops.symbolic(
+        f"{DOMAIN}::{op_type}", inputs, dtype=dtype, shape=shape, version=1
+    )
+    return output
