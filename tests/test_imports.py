@@ -33,17 +33,18 @@ ALLOWED = {
     "bench": ("errors contract checkpoint runtime", "nn"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
+    "doctor": ("errors contract files compare bundle", "exporting"),
     "demo": ("errors files report", "data training exporting parity bench"),
     "cli": (
         "errors contract",
-        "files data checkpoint training exporting runtime parity report inspection demo",
+        "files data checkpoint training exporting runtime parity report inspection doctor demo",
     ),
 }
 HEAVY = (
     *("torch", "onnx", "onnx_ir", "onnxscript", "lightning_fabric", "safetensors", "tomli_w"),
     *("polars", "pandas", "scipy", "matplotlib", "jinja2"),
 )
-BASE = ("data", "oracle", "compare", "bundle", "runtime", "parity", "cli")
+BASE = ("data", "oracle", "compare", "bundle", "runtime", "parity", "doctor", "cli")
 NUMPY_ONLY = ("data", "oracle", "compare", "bundle")
 
 

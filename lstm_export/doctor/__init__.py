@@ -1,0 +1,1 @@
+"""What would go wrong, and where: modules before they are exported, graphs before they are run."""

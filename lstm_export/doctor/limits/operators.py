@@ -1,0 +1,68 @@
+"""Limits of loops and of the operators that surround recurrent layers."""
+
+from __future__ import annotations
+
+from lstm_export.doctor import constructs
+from lstm_export.doctor.constructs import operator
+from lstm_export.doctor.limits.known import ONNXRUNTIMES, Limit, Outcome
+
+_FUSED = "write the loop with nn.LSTM, nn.GRU or nn.RNN, which need none"
+
+LIMITS = (
+    Limit(
+        "Loop",
+        operator("Loop"),
+        _FUSED,
+        (
+            Outcome("silently wrong", "opencv", "what a step gives comes with two axes too many"),
+            Outcome("silently wrong", "reference", "steps are concatenated, not stacked"),
+            Outcome("crashes", "mnn", "the process ends"),
+            Outcome("refuses", "tract onnxruntime-openvino iree", "it is not implemented"),
+        ),
+    ),
+    Limit(
+        "a Loop's output left out",
+        constructs.unnamed_loop_output,
+        "name every output of the Loop",
+        (Outcome("crashes", ONNXRUNTIMES, "the first run is a segmentation fault"),),
+    ),
+    Limit(
+        "Scan",
+        operator("Scan"),
+        _FUSED,
+        (Outcome("refuses", "opencv", "the operator is not implemented"),),
+    ),
+    Limit(
+        "a Scan's output left out",
+        constructs.unnamed_scan_output,
+        "name every output of the Scan",
+        (Outcome("refuses", f"{ONNXRUNTIMES} tract", "loading fails"),),
+    ),
+    Limit(
+        "ReverseSequence",
+        operator("ReverseSequence"),
+        "export with target=portable, which reverses by GatherElements",
+        (Outcome("refuses", "opencv tract iree", "the operator is not implemented"),),
+    ),
+    Limit(
+        "GatherND",
+        operator("GatherND"),
+        "gather with GatherElements",
+        (Outcome("refuses", "iree", "the operator does not compile"),),
+    ),
+    Limit(
+        "ConstantOfShape without a value",
+        constructs.zeros_without_dtype,
+        "give it a float32 value",
+        (
+            Outcome("refuses", "tract", "its zeros are taken as float64"),
+            Outcome("refuses", "opencv", "the first run fails"),
+        ),
+    ),
+    Limit(
+        "an input or output of unknown rank",
+        constructs.unknown_rank,
+        "give every graph input and output a shape, with names for dynamic axes",
+        (Outcome("refuses", "opencv", "loading fails"),),
+    ),
+)
