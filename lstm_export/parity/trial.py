@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.compare.result import TensorComparison
+from lstm_export.compare.rounding import rejudged
 from lstm_export.compare.tensors import compare_outputs
 from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.parity.report import CaseComparison, CaseError, Check, Failure
-from lstm_export.parity.rounding import MovedWeights, rejudged
+from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors
 
 _NAMED = 3
