@@ -50,7 +50,7 @@ def load_factory(source: str) -> nn.Module:
     found: Any = content
     for part in name.split("."):
         if not hasattr(found, part):
-            raise OptionError(f"{path} has no {name!r}{_candidates(path, content)}")
+            raise OptionError(f"{path} has no {name!r}.{_candidates(path, content)}")
         found = getattr(found, part)
     if isinstance(found, nn.Module):
         return found
@@ -148,7 +148,7 @@ def _candidates(path: Path, content: ModuleType) -> str:
     ]
     instances = [name for name, value in vars(content).items() if isinstance(value, nn.Module)]
     known = list(dict.fromkeys([*names, *instances]))
-    return f" It holds {', '.join(known)}: {path}:{known[0]}" if known else " It defines no module"
+    return f" It holds {', '.join(known)}: {path}:{known[0]}" if known else " It defines no module."
 
 
 def _is_module_class(value: object) -> bool:
