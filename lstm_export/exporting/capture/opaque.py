@@ -22,3 +22,8 @@ def opaque(
         f"{DOMAIN}::{op_type}", inputs, dtype=dtype, shape=shape, version=1
     )
     return output
+
+
+def demand(condition: Any) -> None:
+    """Tells torch what must hold of sizes, which makes equal ones one symbol."""
+    torch._check(condition)  # type: ignore[no-untyped-call]

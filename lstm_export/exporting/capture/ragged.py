@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.capture.opaque import opaque
+from lstm_export.exporting.capture.opaque import demand, opaque
 
 LENGTHS, PACK, UNPACK = "Lengths", "Pack", "Unpack"
 
@@ -70,16 +70,16 @@ active = Active()
 
 
 def ragged(lengths: Tensor, padded: Tensor, *, is_sorted: bool) -> Ragged:
-    """The batch `padded` (sequence_length, batch, …) with `lengths` (batch,) of any integer type."""
+    """`padded` (sequence_length, batch, …) with `lengths` (batch,), of any integer type."""
     assert active.known is not None
     time, batch = padded.shape[:2]
-    torch._check(lengths.shape[0] == batch)
+    demand(lengths.shape[0] == batch)
     lengths = checked(lengths.to(torch.int64), padded)
     total = _size(lengths.sum())
     longest = time
     if active.known.trim:
         longest = _size(lengths.max())
-        torch._check(longest <= time)
+        demand(longest <= time)
     order = inverse = None
     if not is_sorted:
         order = torch.sort(lengths, descending=True)[1]
@@ -134,7 +134,7 @@ def _padded_rows(rows: Tensor, batch: Ragged) -> tuple[Tensor, bool]:
     if id(rows) in active.known.rows:
         _, values, clean = active.known.rows[id(rows)]
         return values, clean
-    torch._check(rows.shape[0] == batch.total)
+    demand(rows.shape[0] == batch.total)
     inputs = [rows, batch.padded, batch.lengths, batch.order, batch.inverse]
     shape = (*batch.padded.shape[:2], *rows.shape[1:])
     return opaque(UNPACK, inputs, rows.dtype, shape), True
@@ -156,5 +156,5 @@ def _sorted(batch: Ragged, order: Tensor) -> Ragged:
 
 def _size(value: Tensor) -> Any:
     size = value.item()
-    torch._check(size >= 1)
+    demand(size >= 1)
     return size

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
+from lstm_export.exporting.capture.opaque import demand
 from lstm_export.exporting.capture.ragged import packed, padded
 from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
 
@@ -119,12 +120,15 @@ def _node(
     batch_first: bool,
 ) -> Sequence[Tensor]:
     batch = x.shape[0 if batch_first else 1]
-    for state in initial:
-        if state is not None:
-            torch._check(state.shape[1] == batch)
     directions = 2 if module.bidirectional else 1
     width = module.proj_size or module.hidden_size
     states = directions * module.num_layers
+    # What torch's own forward demands: it fixes the widths, and ties the batch of all tensors.
+    demand(x.shape[2] == module.input_size)
+    for state, size in zip(initial, (width, module.hidden_size), strict=True):
+        if state is not None:
+            for axis, expected in enumerate((states, batch, size)):
+                demand(state.shape[axis] == expected)
     shapes = [(x.shape[0], x.shape[1], directions * width), (states, batch, width)]
     if cell_of(module) == "lstm":
         shapes.append((states, batch, module.hidden_size))

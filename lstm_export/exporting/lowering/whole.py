@@ -1,0 +1,92 @@
+"""Layers whose sequences fill the batch, or that onnxruntime is told the lengths of.
+
+Each layer is one operator, in two directions where it has two. onnxruntime's operators take
+`sequence_lens`: beyond a sequence's end y is zero, the states are those of its last step, and the
+second direction starts there. Most other runtimes ignore that input without a word.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from lstm_export.exporting.lowering.builder import Builder
+from lstm_export.exporting.lowering.layers import Layers
+from lstm_export.exporting.lowering.lengths import Steps, per_feature
+from lstm_export.exporting.lowering.operator import recurrent_operator
+from lstm_export.exporting.lowering.projection import (
+    projected_recurrence,
+    state_columns,
+    with_state_columns,
+)
+from lstm_export.exporting.target import Target
+
+
+def lower_whole(
+    builder: Builder, layers: Layers, target: Target, steps: Steps | None = None
+) -> list[ir.Value]:
+    """y, the final h and, for an LSTM, the final c, as torch has them."""
+    lowering = _Whole(builder, layers, target, steps)
+    assert layers.x is not None
+    y, finals = lowering.swapped(layers.x), []
+    for index in range(len(layers.layers)):
+        y, *final = lowering.layer(index, y)
+        finals.append(final)
+    states = [builder.concat(parts, 0) for parts in zip(*finals, strict=True)]
+    return [lowering.swapped(y), *states]
+
+
+class _Whole:
+    def __init__(
+        self, builder: Builder, layers: Layers, target: Target, steps: Steps | None
+    ) -> None:
+        self.builder, self.layers, self.target, self.steps = builder, layers, target, steps
+        parts = [layers.directions] * len(layers.layers)
+        self.h, self.c = (builder.split(state, parts) for state in (layers.h, layers.c))
+
+    def layer(self, index: int, x: ir.Value) -> list[ir.Value]:
+        """y (sequence_length, batch, directions · state_size), final h and, for an LSTM, c."""
+        builder, layers = self.builder, self.layers
+        layer, h = layers.layers[index], self.h[index]
+        weights = {"W": layer.W, "R": layer.R, "B": layer.B}
+        if layer.P is not None:
+            weights["R"] = projected_recurrence(layer.R, layer.P)
+            if h is not None:
+                x = builder.concat([x, self._state_columns(x, h)], -1)
+                widened = {"W_and_state": with_state_columns(layer.W, layer.R)}
+                weights = {**widened, "R": weights["R"], "B": layer.B}
+                h = None
+        named = [
+            builder.weight(layers.name(index, f".{name}"), array) for name, array in weights.items()
+        ]
+        y, *states = recurrent_operator(
+            builder,
+            layers,
+            [x, *named],
+            [h, self.c[index]],
+            target=self.target,
+            directions=layers.directions,
+            sequence_lens=self.steps.sequence_lens if self.steps else None,
+        )
+        if layer.P is not None:
+            back = builder.weight(layers.name(index, ".P"), layer.P.swapaxes(1, 2))
+            y, states[0] = (builder.op("MatMul", [output, back]) for output in (y, states[0]))
+        for state in states:
+            state.shape = ir.Shape([layers.directions, None, None])
+        return [self._side_by_side(y), *states]
+
+    def swapped(self, x: ir.Value) -> ir.Value:
+        """Batch-major to time-major and back, where the module is batch first."""
+        if not self.layers.batch_first:
+            return x
+        return self.builder.op("Transpose", [x], {"perm": [1, 0, 2]})
+
+    def _state_columns(self, x: ir.Value, h: ir.Value) -> ir.Value:
+        starts = per_feature(self.builder, self.steps.ends) if self.steps else None
+        return state_columns(self.builder, x, h, self.layers.directions, starts)
+
+    def _side_by_side(self, y: ir.Value) -> ir.Value:
+        builder = self.builder
+        if self.layers.directions == 1:
+            return builder.op("Squeeze", [y, builder.integers([1])])
+        halves = [builder.op("Gather", [y, builder.integer(d)], {"axis": 1}) for d in (0, 1)]
+        return builder.concat(halves, -1)
