@@ -1,0 +1,152 @@
+"""Translation prepared once gives the graph that torch.onnx.export gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx_ir as ir
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as shape_settings
+from torch.nn import functional
+
+from lstm_export.exporting import translate as translation
+from lstm_export.exporting.capture.recurrent import recurrent_capture
+from lstm_export.exporting.graph.tidy import tidy
+from lstm_export.exporting.lowering.recurrent import lower_recurrent
+
+# torch's exporter warns about torch.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Model(nn.Module):
+    """A recurrent layer, what may surround it, and a function that uses some of that."""
+
+    def __init__(self, function: Callable[[Model, Tensor], Any]) -> None:
+        super().__init__()
+        self.function = function
+        self.layers = nn.LSTM(6, 8, batch_first=True)
+        self.head = nn.Linear(8, 4)
+        self.dropout = nn.Dropout(0.2)
+        self.norm = nn.BatchNorm1d(8)
+        self.query = nn.Parameter(torch.ones(8))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self, x)
+
+    def sequence(self, x: Tensor) -> Tensor:
+        result: Tensor = self.layers(x)[0]
+        return result
+
+
+def attention(model: Model, x: Tensor) -> Tensor:
+    y = model.sequence(x)
+    return (torch.softmax(y @ model.query, 1).unsqueeze(-1) * y).sum(1)
+
+
+def first_step_cleared(model: Model, x: Tensor) -> Tensor:
+    y = model.sequence(x).clone()
+    y[:, 0] = 0
+    return y
+
+
+AS_IT_IS: dict[str, Callable[[Model, Tensor], Any]] = {
+    "the last step": lambda m, x: m.head(m.sequence(x)[:, -1]),
+    "everything": lambda m, x: (m.sequence(x), *m.layers(x)[1]),
+    "attention": attention,
+    "steps counted": lambda m, x: m.sequence(x) * torch.arange(x.size(1))[None, :, None],
+}
+DECOMPOSED: dict[str, Callable[[Model, Tensor], Any]] = {
+    "dropout": lambda m, x: m.head(m.dropout(m.sequence(x))),
+    "batch norm": lambda m, x: m.norm(m.sequence(x).transpose(1, 2)),
+    "flatten": lambda m, x: m.head(m.sequence(x).flatten(0, 1)),
+    "written in place": first_step_cleared,
+    "an operator without a translation": lambda m, x: m.sequence(x).std(1),
+    "adaptive pooling": lambda m, x: functional.adaptive_avg_pool1d(
+        m.sequence(x).transpose(1, 2), 1
+    ),
+}
+
+
+def traced(function: Callable[[Model, Tensor], Any]) -> ExportedProgram:
+    torch.manual_seed(0)
+    module = Model(function).eval()
+    oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    with torch.no_grad(), recurrent_capture(module), oblivious:
+        return torch.export.export(
+            module,
+            (torch.zeros(2, 5, 6),),
+            dynamic_shapes=({0: Dim.AUTO, 1: Dim.AUTO, 2: None},),
+            strict=False,
+        )
+
+
+def content(model: ir.Model) -> bytes:
+    lower_recurrent(model, "portable")
+    tidy(model)
+    return ir.to_proto(model).SerializeToString(deterministic=True)
+
+
+def output_names(program: ExportedProgram) -> list[str]:
+    return [f"output_{i}" for i in range(len(program.graph_signature.user_outputs))]
+
+
+@pytest.mark.parametrize(
+    ("function", "untouched"),
+    [(f, True) for f in AS_IT_IS.values()] + [(f, False) for f in DECOMPOSED.values()],
+    ids=[*AS_IT_IS, *DECOMPOSED],
+)
+def test_the_graph_is_that_of_torch_onnx_export(
+    function: Callable[[Model, Tensor], Any], untouched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = traced(function)
+    parts = translation._parts()
+    assert parts is not None
+    assert translation._is_decomposed(program, parts) == untouched
+    before, names = str(program.graph), output_names(program)
+    ours = translation.translate(program, input_names=["x"], output_names=names)
+    assert str(program.graph) == before
+    # What another version of torch may look like.
+    monkeypatch.setattr(translation, "_parts", lambda: None)
+    stock = translation.translate(program, input_names=["x"], output_names=names)
+    assert [str(v) for v in ours.graph.outputs] == [str(v) for v in stock.graph.outputs]
+    assert content(ours) == content(stock)
+
+
+@pytest.mark.parametrize("error", [ImportError, AttributeError, TypeError])
+def test_a_torch_without_the_parts_is_noticed(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise error("no such name")
+
+    monkeypatch.setattr(translation, "_found_parts", missing)
+    translation._parts.cache_clear()
+    try:
+        assert translation._parts() is None
+    finally:
+        translation._parts.cache_clear()
+
+
+def test_sizes_keep_the_names_of_the_program() -> None:
+    program = traced(AS_IT_IS["everything"])
+    model = translation.translate(program, input_names=["x"], output_names=output_names(program))
+    sizes = program.graph_signature.user_inputs[0]
+    value = next(node for node in program.graph.nodes if node.name == sizes).meta["val"]
+    shape = model.graph.inputs[0].shape
+    assert shape is not None
+    assert [str(dim) for dim in shape] == [str(dim) for dim in value.shape]
+    y = model.graph.outputs[0].shape
+    assert y is not None
+    assert [str(dim) for dim in y][:2] == [str(dim) for dim in value.shape][:2]
+
+
+def test_weights_are_not_copied() -> None:
+    program = traced(AS_IT_IS["the last step"])
+    model = translation.translate(program, input_names=["x"], output_names=["output"])
+    weight = model.graph.initializers["head.weight"].const_value
+    assert weight is not None
+    assert weight.numpy().ctypes.data == program.state_dict["head.weight"].data_ptr()
