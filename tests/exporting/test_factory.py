@@ -91,7 +91,7 @@ def test_a_function_a_class_and_an_instance(
         (
             ":absent",
             OptionError,
-            "has no 'absent'. It holds Net, Sized, build, .*, ready: .*net.py:Net$",
+            "has no 'absent'. It holds Net, Sized, ready, build, .*net.py:Net$",
         ),
         ("", OptionError, "which name in it gives the module"),
         (":number", ExportError, "number is a int; expected a module"),

@@ -1,0 +1,159 @@
+"""A file that somebody's exporter wrote, run in onnxruntime at other shapes against the module."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstm_export.bundle.onnx_file import read_onnx
+from lstm_export.compare.tensors import compare
+from lstm_export.doctor.stock import Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from lstm_export.exporting.call import Call
+    from lstm_export.exporting.eager_axes import Groups
+    from lstm_export.exporting.verify.trials import Trial, Trials
+
+Judgement = tuple[Verdict, str, int | None]
+_SHOWN = 200
+
+
+def judge_file(module: nn.Module, call: Call, groups: Groups, file: Path) -> Judgement:
+    """A verdict, why, and how many nodes the file has.
+
+    The file's inputs are those of `call` by name; it may lack some that it does not use.
+    """
+    import onnxruntime
+
+    from lstm_export.exporting.eager_axes import graph_inputs
+    from lstm_export.exporting.verify.trials import Trials
+
+    model = read_onnx(file)
+    nodes = sum(len(graph.nodes) for graph in (model.graph, *model.graph.subgraphs()))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's refusals share no base
+        return "unrunnable", reason(error), nodes
+    if _remembers(module, call):
+        return (
+            "wrong numbers",
+            "the module's second call differs from its first, the file's not",
+            nodes,
+        )
+    trials = Trials(module, call, graph_inputs(call, groups))
+    taken = {spec.name for spec in session.get_inputs()}
+    answered = _answered(module, call, trials)
+    if not answered:
+        return "unrunnable", "the module refuses every trial in eager torch", nodes
+    for trial, expected, exact in answered:
+        changed = [name for name, size in trial.sizes.items() if size != trials.traced[name]]
+        at = ", ".join(f"{name} {size}" for name, size in trial.sizes.items())
+        feeds = {name: v for name, v in trials.feeds(trial).items() if name in taken}
+        try:
+            got = session.run(None, feeds)
+        except Exception as error:
+            why = f"at {at}: {reason(error)}"
+            return ("bakes an axis" if changed else "unrunnable"), why, nodes
+        verdict, why = _compared(got, expected, exact)
+        if verdict != "right":
+            baked = verdict == "bakes an axis" and changed
+            return ("bakes an axis" if baked else "wrong numbers"), f"at {at}: {why}", nodes
+    return "right", "", nodes
+
+
+def reason(error: BaseException) -> str:
+    """The first telling line of an error, of what it wraps if it wraps something."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip(" =─")]
+    # torch.onnx wraps what happened: its own first line says only that something did.
+    wrapped = error.__cause__ if error.__cause__ is not None else None
+    if wrapped is not None and type(error).__module__.startswith("torch.onnx"):
+        return reason(wrapped)
+    first = lines[0] if lines else type(error).__name__
+    if len(first) > _SHOWN:
+        first = first[:_SHOWN].rsplit(" ", 1)[0] + " …"
+    return f"{type(error).__name__}: {first}"
+
+
+def _answered(
+    module: nn.Module, call: Call, trials: Trials
+) -> list[tuple[Trial, list[np.ndarray], list[np.ndarray]]]:
+    """Trials that the module takes, with its float32 and float64 answers: first at its own shape,
+    then with one axis changed, then with several."""
+    import torch
+
+    from lstm_export.exporting.kept import eval_mode, kept
+    from lstm_export.exporting.quiet import no_warnings
+    from lstm_export.exporting.results import named_outputs
+    from lstm_export.exporting.verify.reference import Eager
+    from lstm_export.exporting.verify.trials import Plan
+    from lstm_export.exporting.verify.values import Style
+
+    found = []
+    plans = [Plan(trials.traced, Style(), 0)]
+    plans += [next(trials.other_sizes(name)) for name in reversed(trials.traced)]
+    with kept(module), eval_mode(module), no_warnings():
+        args, kwargs = call.bind(call.examples)
+        with torch.no_grad():
+            names = list(named_outputs(module(*args, **kwargs)))
+        eager = Eager(module, call, names)
+        for plan in (*plans, *trials.planned()):
+            for trial in trials.versions(plan):
+                try:
+                    with eager.float32():
+                        single = eager(trial.tensors)
+                    with eager.float64():
+                        double = eager(trial.tensors)
+                except Exception:  # the module's own refusal of this version
+                    continue
+                found.append((trial, list(single.values()), list(double.values())))
+                break
+    return found
+
+
+def _remembers(module: nn.Module, call: Call) -> bool:
+    """Whether the module answers the same input otherwise the second time."""
+    import torch
+
+    from lstm_export.exporting.kept import eval_mode, kept
+    from lstm_export.exporting.quiet import no_warnings
+    from lstm_export.exporting.results import named_outputs
+
+    with kept(module), eval_mode(module), no_warnings(), torch.no_grad():
+        answers = []
+        for _ in range(2):
+            args, kwargs = call.bind([example.clone() for example in call.examples])
+            answers.append(named_outputs(module(*args, **kwargs)))
+    first, second = answers
+    return any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def _compared(
+    got: list[Any], expected: list[np.ndarray], exact: list[np.ndarray]
+) -> tuple[Verdict, str]:
+    if len(got) != len(expected):
+        return "wrong numbers", f"{len(got)} outputs, the module gives {len(expected)}"
+    for value, single, double in zip(got, expected, exact, strict=True):
+        if value.shape != single.shape:
+            return (
+                "bakes an axis",
+                f"an output of shape {value.shape}, the module's is {single.shape}",
+            )
+        result = compare("output", value, double if single.dtype.kind == "f" else single, single)
+        if not result.passed:
+            return (
+                "wrong numbers",
+                f"off by {result.worst_error:.2g}"
+                if result.worst_error is not None
+                else result.reason,
+            )
+    return "right", ""
