@@ -33,11 +33,12 @@ def held(module: nn.Module) -> Iterator[Any]:
     waiting: list[Any] = [module]
     while waiting:
         one = waiting.pop()
-        if type(one) in _ATOMS or id(one) in seen:
+        if id(one) in seen:
             continue
         seen[id(one)] = one
         yield one
-        waiting.extend(_parts(one, own))
+        # Vocabularies are long, and there is nothing behind their words.
+        waiting.extend([part for part in _parts(one, own) if type(part) not in _ATOMS])
 
 
 def _parts(one: Any, own: set[str]) -> Iterable[Any]:

@@ -99,6 +99,8 @@ def _all(undo: list[Undo]) -> None:
 
 def _undo(one: Any, weights: bool) -> list[Undo]:
     """How to make `one` itself, apart from what it refers to, what it is now."""
+    if type(one) is tuple:
+        return []
     if isinstance(one, Tensor):
         return _tensor(one, weights)
     if isinstance(one, nn.Module):

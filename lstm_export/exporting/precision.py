@@ -57,7 +57,9 @@ def other_values(
             for one in held(module):
                 if isinstance(one, Tensor) and not is_lazy(one) and concerned(one):
                     swapped.append((one, one.data))
-                    one.data = _through(function, one.data, pieces)
+                    # A tensor made in inference mode accepts none that was not.
+                    with torch.inference_mode(one.is_inference()):
+                        one.data = _through(function, one.data, pieces)
         yield len(swapped)
     finally:
         for tensor, data in swapped:

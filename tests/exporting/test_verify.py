@@ -403,6 +403,46 @@ def test_lengths_are_valid_and_ragged(enforce_sorted: bool, known: bool) -> None
     assert not verified(module, example, wrong, graph, lengths=given).passed
 
 
+def test_nan_in_the_padding_must_not_reach_a_result() -> None:
+    graph = GraphSpec((X, LENGTHS), (TensorSpec("output", "float32", ("batch", 3)),))
+
+    class Mean(nn.Module):
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            valid = torch.arange(x.size(1)) < lengths.unsqueeze(1)
+            return x.masked_fill(~valid.unsqueeze(-1), 0).sum(1) / lengths.unsqueeze(1)
+
+    def content(masked: list[Node]) -> Any:
+        nodes: list[Node] = [
+            ("Shape", "x", "length", {"start": 1, "end": 2}),
+            ("Squeeze", "length", "end"),
+            ("Range", "zero end unit", "steps"),
+            ("Unsqueeze", "lengths one", "ends"),
+            ("Less", "steps ends", "flat"),
+            ("Unsqueeze", "flat two", "valid"),
+            *masked,
+            ("ReduceSum", "masked one", "sum", {"keepdims": 0}),
+            ("Cast", "ends", "count", {"to": TensorProto.FLOAT}),
+            ("Div", "sum count", "output"),
+        ]
+        numbers = {"zero": 0, "unit": 1, "one": [1], "two": [2]}
+        weights = {name: np.array(value) for name, value in numbers.items()}
+        return file(graph, nodes, {**weights, "nothing": np.float32(0)})
+
+    example = (torch.randn(3, 5, 3), torch.tensor([2, 5, 3]))
+    selected = content([("Where", "valid x nothing", "masked")])
+    result = verified(Mean(), example, selected, graph)
+    assert result.passed, result
+    assert "NaN in the padding" in result.cases[0]
+    multiply: list[Node] = [
+        ("Cast", "valid", "factor", {"to": TensorProto.FLOAT}),
+        ("Mul", "x factor", "masked"),
+    ]
+    result = verified(Mean(), example, content(multiply), graph)
+    assert [one.case for one in result.comparisons if not one.comparison.passed] == [
+        result.cases[0]
+    ]
+
+
 def test_a_double_module_is_judged_as_float32() -> None:
     single, double = Tagger(), Tagger().double()
     result = verified(double, EXAMPLE, tagger_file(single))

@@ -17,6 +17,7 @@ from lstm_export.exporting.call import Call
 from lstm_export.exporting.kept import Snapshot
 from lstm_export.exporting.precision import DtypeMode, Float64Mode, in_dtype, other_values
 from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.verify.trials import Trial
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -67,6 +68,16 @@ class Eager:
             return {name: _array(value) for name, value in outputs.items()}
         finally:
             self._snapshot.restore()
+
+    def takes(self, trial: Trial) -> Arrays | None:
+        """The outputs for `trial`; None if the NaN in its padding reaches one.
+
+        A module that masks by multiplying lets it through. Raises whatever the module raises.
+        """
+        answer = self(trial.tensors)
+        floats = [value for value in answer.values() if value.dtype.kind == "f"]
+        clean = all(np.isfinite(value).all() for value in floats)
+        return answer if clean or not trial.nan_padding else None
 
     def on_moved_weights(self, tensors: Sequence[Tensor]) -> Iterator[Arrays]:
         """The outputs with every weight one unit in the last place away, several times.

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lstm_export.contract import BATCH, GraphSpec
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.verify.roles import Role, roles
-from lstm_export.exporting.verify.values import Style, drawn
+from lstm_export.exporting.verify.values import Style, drawn, with_nan_padding
 
 WORK = 1e9
 """Multiplications, weights times positions, that all trials together may cost; three are always
@@ -52,11 +52,15 @@ _STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One call: `tensors` in the order of the call's inputs, floating ones float32."""
+    """One call: `tensors` in the order of the call's inputs, floating ones float32.
+
+    One with NaN in its padding counts only where the module's own answers are free of it.
+    """
 
     name: str
     sizes: Mapping[str, int]
     tensors: tuple[Tensor, ...]
+    nan_padding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,13 @@ class Trials:
                 drawn(role, self._shape(role, sizes), sizes, style, guess, seed, generator)
                 for role in self.roles
             )
-            yield Trial(self._name(sizes, style, tensors), dict(sizes), tensors)
+            name = self._name(sizes, style, tensors)
+            axes = {spec.name: spec.axes for spec in self.specs.values()}
+            if seed % len(_LEVELS) == 0:
+                padded = with_nan_padding(self.roles, axes, tensors)
+                if padded is not None:
+                    yield Trial(f"{name}, NaN in the padding", dict(sizes), padded, True)
+            yield Trial(name, dict(sizes), tensors)
 
     def feeds(self, trial: Trial) -> dict[str, npt.NDArray[Any]]:
         """The trial as the graph takes it: its inputs by name, in its dtypes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,6 +52,32 @@ def drawn(
     else:
         value = _codes(role, shape, guess, generator)
     return value.to(example.dtype).to(example.device)
+
+
+def with_nan_padding(
+    roles: Sequence[Role], axes: Mapping[str, Sequence[str | int]], tensors: Sequence[Tensor]
+) -> tuple[Tensor, ...] | None:
+    """`tensors` with NaN wherever a row of lengths says that there is nothing; None without one."""
+    found = list(tensors)
+    for lengths, ends in zip(roles, tensors, strict=True):
+        if lengths.kind != "lengths" or lengths.along is None:
+            continue
+        batch = axes[lengths.leaf.name][0]
+        for position, role in enumerate(roles):
+            own = list(axes.get(role.leaf.name, ()))
+            if role.kind != "float" or not {batch, lengths.along} <= set(own):
+                continue
+            value = found[position]
+            place = torch.arange(value.shape[own.index(lengths.along)], device=value.device)
+            padding = place >= ends.to(value.device).unsqueeze(1)  # (batch, sequence_length)
+            if own.index(batch) > own.index(lengths.along):
+                padding = padding.T
+            shape = [
+                size if own[i] in (batch, lengths.along) else 1
+                for i, size in enumerate(value.shape)
+            ]
+            found[position] = value.masked_fill(padding.reshape(shape), torch.nan)
+    return None if all(a is b for a, b in zip(found, tensors, strict=True)) else tuple(found)
 
 
 def _floats(role: Role, shape: Shape, style: Style, generator: Generator) -> Tensor:

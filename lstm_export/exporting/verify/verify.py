@@ -141,7 +141,8 @@ def _case(eager: Eager, versions: Iterator[Trial], found: _Findings) -> _Case | 
     refused: Refused | None = None
     for trial in versions:
         try:
-            return _Case(trial, eager(trial.tensors))
+            if (answer := eager.takes(trial)) is not None:
+                return _Case(trial, answer)
         except Exception as error:
             refused = refused or Refused(trial.name, _line(error))
     assert refused is not None
