@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstm_export.bundle.onnx_file import read_onnx
 from lstm_export.compare.tensors import compare
+from lstm_export.contract import BATCH
 from lstm_export.doctor.stock import Verdict
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def _answered(
 
     found = []
     plans = [Plan(trials.traced, Style(), 0)]
-    plans += [next(trials.other_sizes(name)) for name in reversed(trials.traced)]
+    # Lengths before the batch: it is a length that exporters bake.
+    lengths_first = sorted(trials.traced, key=lambda name: name == BATCH)
+    plans += [next(trials.other_sizes(name)) for name in lengths_first]
     with kept(module), eval_mode(module), no_warnings():
         args, kwargs = call.bind(call.examples)
         with torch.no_grad():
