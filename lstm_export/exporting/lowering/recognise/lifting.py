@@ -1,0 +1,289 @@
+"""How an operator of one step is applied to a whole sequence, with time as a new leading axis.
+
+One rule per kind of operator. Axes move by one, operands of lower rank keep their alignment, and
+what cannot be shown to give the same numbers raises NotLiftableError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+if TYPE_CHECKING:
+    from lstm_export.exporting.lowering.recognise.sequences import Sequences
+
+
+class NotLiftableError(Exception):
+    """A value cannot be computed for the whole sequence; the message says why."""
+
+
+class Lift:
+    """One node, and what its inputs are outside the loop."""
+
+    def __init__(self, sequences: Sequences, node: ir.Node) -> None:
+        self.sequences, self.node = sequences, node
+        self.builder = sequences.builder
+
+    def rank(self, value: ir.Value | None) -> int:
+        """The number of axes within one step."""
+        if value is None or value.shape is None:
+            raise NotLiftableError(f"the rank of {self.node.op_type}'s operand is unknown")
+        return len(value.shape)
+
+    def constant(self, position: int) -> ir.Value | None:
+        """An input that is the same at every step, None where it is absent or is not."""
+        value = self.node.inputs[position] if position < len(self.node.inputs) else None
+        return None if value is None else self.sequences.invariant(value)
+
+    def integers(self, position: int) -> list[int] | None:
+        """An input of known integers, None where it is absent; NotLiftableError if it varies."""
+        if position >= len(self.node.inputs) or self.node.inputs[position] is None:
+            return None
+        found = self.sequences.constants.integers(self.node.inputs[position])
+        if found is None:
+            raise NotLiftableError(f"{self.node.op_type} has axes that are computed")
+        return found
+
+    def sequence(self, position: int) -> ir.Value:
+        """An input for all steps."""
+        value = self.node.inputs[position]
+        assert value is not None
+        return self.sequences.sequence(value)
+
+    def aligned(self, position: int, rank: int) -> ir.Value:
+        """An input that broadcasts against others of `rank` axes within a step."""
+        value = self.node.inputs[position]
+        assert value is not None
+        if (constant := self.sequences.invariant(value)) is not None:
+            return constant
+        found, own = self.sequences.sequence(value), self.rank(value)
+        if own == rank:
+            return found
+        axes = self.builder.integers(list(range(1, 1 + rank - own)))
+        return self.builder.op("Unsqueeze", [found, axes])
+
+    def attribute(self, name: str, default: int) -> int:
+        found = self.node.attributes.get(name)
+        return default if found is None else int(found.as_int())
+
+    def attributes(self, **changed: Any) -> dict[str, Any]:
+        """The node's attributes with some of them changed."""
+        return {**self.node.attributes, **changed}
+
+    def axis(self, default: int) -> int:
+        """The attribute `axis`, moved."""
+        return moved(self.attribute("axis", default))
+
+    def out(self, inputs: Sequence[ir.Value | None], attributes: Any = None) -> list[ir.Value]:
+        """The node again, with these inputs."""
+        given = dict(self.node.attributes) if attributes is None else attributes
+        return self.builder.ops(self.node.op_type, inputs, given, len(self.node.outputs))
+
+
+def moved(axis: int) -> int:
+    """An axis counted from the front, one further; from the back, the same."""
+    return axis + 1 if axis >= 0 else axis
+
+
+def _elementwise(lift: Lift) -> list[ir.Value]:
+    inputs = [value for value in lift.node.inputs if value is not None]
+    rank = max(lift.rank(value) for value in inputs)
+    return lift.out(
+        [
+            None if value is None else lift.aligned(position, rank)
+            for position, value in enumerate(lift.node.inputs)
+        ]
+    )
+
+
+def _first_input(lift: Lift) -> list[ir.Value]:
+    """Elementwise in the first input; the others are settings that must not vary."""
+    others = [lift.constant(position) for position in range(1, len(lift.node.inputs))]
+    for given, found in zip(lift.node.inputs[1:], others, strict=True):
+        if given is not None and found is None:
+            raise NotLiftableError(f"{lift.node.op_type} has limits that vary")
+    return lift.out([lift.sequence(0), *others])
+
+
+def _matmul(lift: Lift) -> list[ir.Value]:
+    left, right = (lift.rank(value) for value in lift.node.inputs)
+    a, b = lift.constant(0), lift.constant(1)
+    builder = lift.builder
+    if left >= 2 and right >= 2:
+        rank = max(left, right)
+        return lift.out([lift.aligned(0, rank), lift.aligned(1, rank)])
+    if left == 1 and b is not None and right == 2:
+        return lift.out([lift.sequence(0), b])
+    if right == 1 and a is not None and left == 2:
+        columns = builder.op("Unsqueeze", [lift.sequence(1), builder.integers([-1])])
+        product = builder.op("MatMul", [a, columns])
+        return [builder.op("Squeeze", [product, builder.integers([-1])])]
+    raise NotLiftableError("MatMul of vectors")
+
+
+def _gemm(lift: Lift) -> list[ir.Value]:
+    b, builder = lift.constant(1), lift.builder
+    if lift.constant(0) is not None or b is None or lift.attribute("transA", 0):
+        raise NotLiftableError("Gemm with a varying matrix")
+    if lift.attribute("transB", 0):
+        b = _transposed(lift, b)
+    product = builder.op("MatMul", [lift.sequence(0), b])
+    for name in ("alpha", "beta"):
+        factor = lift.node.attributes.get(name)
+        if factor is not None and factor.as_float() != 1:
+            raise NotLiftableError(f"Gemm with {name}")
+    if len(lift.node.inputs) < 3 or lift.node.inputs[2] is None:
+        return [product]
+    return [builder.op("Add", [product, lift.aligned(2, 2)])]
+
+
+def _transposed(lift: Lift, matrix: ir.Value) -> ir.Value:
+    """A parameter stays an initializer, so that what quantises weights finds it."""
+    if matrix.const_value is None:
+        return lift.builder.op("Transpose", [matrix], {"perm": [1, 0]})
+    return lift.builder.constant(f"{matrix.name}.T", matrix.const_value.numpy().T)
+
+
+def _gather(lift: Lift) -> list[ir.Value]:
+    data, index = lift.constant(0), lift.constant(1)
+    axis = lift.attribute("axis", 0)
+    if data is not None:
+        if axis != 0:
+            raise NotLiftableError("Gather by a varying index along an inner axis")
+        return lift.out([data, lift.sequence(1)])
+    if index is None:
+        raise NotLiftableError("Gather of a varying tensor by a varying index")
+    return lift.out([lift.sequence(0), index], lift.attributes(axis=moved(axis)))
+
+
+def _concat(lift: Lift) -> list[ir.Value]:
+    parts = [lift.sequence(position) for position in range(len(lift.node.inputs))]
+    return lift.out(parts, lift.attributes(axis=lift.axis(0)))
+
+
+def _along_axis(default: int) -> Callable[[Lift], list[ir.Value]]:
+    """Operators with an attribute `axis` whose other inputs are constants."""
+
+    def rule(lift: Lift) -> list[ir.Value]:
+        others = [lift.constant(position) for position in range(1, len(lift.node.inputs))]
+        if any(
+            given is not None and found is None
+            for given, found in zip(lift.node.inputs[1:], others, strict=True)
+        ):
+            raise NotLiftableError(f"{lift.node.op_type} with operands that vary")
+        attributes = lift.attributes(axis=lift.axis(default))
+        return lift.out([lift.sequence(0), *others], attributes)
+
+    return rule
+
+
+def _slice(lift: Lift) -> list[ir.Value]:
+    starts, axes = lift.integers(1), lift.integers(3)
+    if starts is None or lift.constant(2) is None:
+        raise NotLiftableError("Slice with limits that vary")
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = lift.constant(4)
+    shifted = lift.builder.integers([moved(axis) for axis in axes])
+    return lift.out([lift.sequence(0), lift.constant(1), lift.constant(2), shifted, steps])
+
+
+def _squeeze(lift: Lift) -> list[ir.Value]:
+    axes = lift.integers(1)
+    if axes is None:
+        raise NotLiftableError(f"{lift.node.op_type} without axes")
+    return lift.out([lift.sequence(0), lift.builder.integers([moved(axis) for axis in axes])])
+
+
+def _reshape(lift: Lift) -> list[ir.Value]:
+    shape, builder = lift.constant(1), lift.builder
+    if shape is None or lift.attribute("allowzero", 0):
+        raise NotLiftableError("Reshape to a shape that varies")
+    known = lift.sequences.constants.integers(shape)
+    # A zero copies the size at its own place, which moves along with it.
+    longer = (
+        builder.integers([0, *known])
+        if known is not None
+        else builder.concat([builder.integers([0]), shape], 0)
+    )
+    return lift.out([lift.sequence(0), longer])
+
+
+def _flatten(lift: Lift) -> list[ir.Value]:
+    if lift.attribute("axis", 1) != 1:
+        raise NotLiftableError("Flatten that keeps more than one axis")
+    return [lift.builder.op("Reshape", [lift.sequence(0), lift.builder.integers([0, 0, -1])])]
+
+
+def _expand(lift: Lift) -> list[ir.Value]:
+    shape, value = lift.constant(1), lift.node.outputs[0]
+    if shape is None:
+        raise NotLiftableError("Expand to a shape that varies")
+    longer = lift.builder.concat([lift.builder.integers([1]), shape], 0)
+    return lift.out([lift.aligned(0, lift.rank(value)), longer])
+
+
+def _transpose(lift: Lift) -> list[ir.Value]:
+    rank = lift.rank(lift.node.inputs[0])
+    given = lift.node.attributes.get("perm")
+    order = list(range(rank))[::-1] if given is None else list(given.as_ints())
+    return lift.out([lift.sequence(0)], {"perm": [0, *(axis + 1 for axis in order)]})
+
+
+def _reduce(lift: Lift) -> list[ir.Value]:
+    if "axes" in lift.node.attributes:
+        axes: list[int] | None = list(lift.node.attributes["axes"].as_ints())
+        shifted = [moved(axis) for axis in axes or []]
+        return lift.out([lift.sequence(0)], lift.attributes(axes=shifted))
+    axes = lift.integers(1)
+    if axes is None:
+        if lift.attribute("noop_with_empty_axes", 0):
+            return lift.out([lift.sequence(0)])
+        axes = list(range(lift.rank(lift.node.inputs[0])))
+    shifted = [moved(axis) for axis in axes]
+    return lift.out([lift.sequence(0), lift.builder.integers(shifted)])
+
+
+def _normalisation(lift: Lift) -> list[ir.Value]:
+    if len(lift.node.outputs) != 1:
+        raise NotLiftableError(f"{lift.node.op_type} with statistics")
+    return _along_axis(-1)(lift)
+
+
+_UNARY = (
+    *("Abs", "Cast", "Ceil", "Cos", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid"),
+    *("HardSwish", "Identity", "LeakyRelu", "Log", "Neg", "Not", "Reciprocal", "Relu", "Round"),
+    *("Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Tanh", "Mish", "IsNaN"),
+)
+_BROADCAST = (
+    *("Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max"),
+    *("Mean", "Min", "Mod", "Mul", "Or", "Pow", "PRelu", "Sub", "Sum", "Where", "Xor"),
+)
+_REDUCTIONS = ("L1", "L2", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
+
+RULES: dict[str, Callable[[Lift], list[ir.Value]]] = {
+    **dict.fromkeys(_UNARY, _first_input),
+    **dict.fromkeys(_BROADCAST, _elementwise),
+    **{f"Reduce{name}": _reduce for name in _REDUCTIONS},
+    "Clip": _first_input,
+    "CastLike": _first_input,
+    "MatMul": _matmul,
+    "Gemm": _gemm,
+    "Gather": _gather,
+    "Concat": _concat,
+    "Split": _along_axis(0),
+    "Softmax": _along_axis(-1),
+    "LogSoftmax": _along_axis(-1),
+    "ArgMax": _along_axis(0),
+    "ArgMin": _along_axis(0),
+    "LayerNormalization": _normalisation,
+    "Slice": _slice,
+    "Squeeze": _squeeze,
+    "Unsqueeze": _squeeze,
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Expand": _expand,
+    "Transpose": _transpose,
+}
+"""By operator; what is not here stays in the loop."""

@@ -1,0 +1,81 @@
+"""The states of a loop that belong together, as a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from lstm_export.exporting.lowering.recognise.algebra import Gate, Variable
+from lstm_export.exporting.lowering.recognise.cells import FoundCell, NoCellError, gru, lstm, rnn
+from lstm_export.exporting.lowering.recognise.constants import Constants
+from lstm_export.exporting.lowering.recognise.interpret import Interpreter, OpaqueError
+from lstm_export.exporting.lowering.recognise.loop import State
+from lstm_export.exporting.lowering.recognise.sequences import Sequences
+from lstm_export.exporting.lowering.recognise.shapes import batch, dims, width
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A cell, its states (h, then c), and the negative axis that holds their features."""
+
+    cell: FoundCell
+    states: tuple[State, ...]
+    axis: int
+
+
+def match_cell(
+    group: Sequence[State],
+    stops: set[ir.Value],
+    sequences: Sequences,
+    constants: Constants,
+) -> Match:
+    """Raises NoCellError with what the states are instead.
+
+    `stops` are the values of a step that are read as they are.
+    """
+    if len(group) > 2:
+        raise NoCellError(f"{len(group)} states depend on each other")
+    if any(state.previous.dtype not in (None, ir.DataType.FLOAT) for state in group):
+        raise NoCellError("a state is not float32")
+    reasons = []
+    # Rows are samples as a rule; a cell written for column vectors has them the other way.
+    for axis in (-1, -2):
+        if any(width(state.previous, axis) is None for state in group):
+            continue
+        interpreter = Interpreter(axis, constants, stops, sequences.is_known)
+        for states in (group, group[::-1])[: len(group)]:
+            try:
+                cell = _as_cell(interpreter, states, sequences)
+            except OpaqueError:
+                continue
+            except NoCellError as error:
+                reasons.append(error)
+                continue
+            return Match(cell, tuple(states), axis)
+    raise reasons[0] if reasons else NoCellError("the shape of a state is unknown")
+
+
+def _as_cell(interpreter: Interpreter, states: Sequence[State], sequences: Sequences) -> FoundCell:
+    axis = interpreter.axis
+    h, *c = (_variable(state.previous, axis) for state in states)
+    rows = batch(h.value, axis)
+    if rows is None or len(rows) > 1:
+        raise NoCellError(f"a state has {len(dims(h.value) or ())} axes")
+
+    def is_input(variable: Variable) -> bool:
+        return sequences.is_known(variable.value)
+
+    next_h, *next_c = (interpreter.expression(state.next) for state in states)
+    if c:
+        return lstm(h, c[0], next_h, next_c[0], is_input)
+    if next_h.is_atom() and isinstance(next_h.monomials[0][0][0], Gate):
+        return rnn(h, next_h, is_input)
+    return gru(h, next_h, is_input)
+
+
+def _variable(value: ir.Value, axis: int) -> Variable:
+    size = width(value, axis)
+    assert size is not None
+    return Variable(value, size)

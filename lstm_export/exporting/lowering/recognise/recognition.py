@@ -1,0 +1,160 @@
+"""One loop, taken apart state by state.
+
+The states of a cell (h, or h and c) are followed through the step; if what comes out is an LSTM,
+GRU or RNN, one operator computes h for the whole sequence. From then on h is an input like any
+other: the next layer, or the head, is looked at in turn, and what needs no loop is computed for
+all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import onnx_ir as ir
+
+from lstm_export.exporting.lowering.builder import Builder
+from lstm_export.exporting.lowering.recognise.constants import Constants
+from lstm_export.exporting.lowering.recognise.emit import emit
+from lstm_export.exporting.lowering.recognise.groups import first_group, values_behind
+from lstm_export.exporting.lowering.recognise.layout import Layout
+from lstm_export.exporting.lowering.recognise.loop import ScanLoop, State, is_used
+from lstm_export.exporting.lowering.recognise.matching import Match, match_cell
+from lstm_export.exporting.lowering.recognise.names import cell_name
+from lstm_export.exporting.lowering.recognise.sequences import Sequences
+from lstm_export.exporting.lowering.recognise.shapes import dims
+from lstm_export.exporting.target import Target
+
+
+class Recognition:
+    """What a loop becomes: the outputs of `loop.node` without it, and in words what was found."""
+
+    def __init__(
+        self, graph: ir.Graph, loop: ScanLoop, constants: Constants, target: Target
+    ) -> None:
+        self.loop, self.constants, self.target = loop, constants, target
+        self.builder = Builder(graph, loop.node)
+        self.sequences = Sequences(self.builder, loop.body, constants)
+        self.stops = {state.previous for state in loop.states}
+        self.finals: dict[State, Callable[[], ir.Value]] = {}
+        self.found: list[str] = []
+        for value, whole in loop.scanned:
+            self.sequences.add(value, whole)
+        for state in loop.states:
+            self.sequences.initial[state.previous] = state.initial
+
+    def run(self) -> list[ir.Value | None]:
+        """A value for each output of the loop that is used.
+
+        Raises NoCellError or NotLiftableError with what needs the loop.
+        """
+        waiting = list(self.loop.states)
+        while group := first_group(waiting, self.sequences.known):
+            waiting = [state for state in waiting if state not in group]
+            self._resolve(group)
+        finals = [
+            self.finals[state]() if is_used(state.final) else None for state in self.loop.states
+        ]
+        collected = [
+            self.sequences.sequence(value) if is_used(result) else None
+            for value, result in self.loop.collected
+        ]
+        return [*finals, *collected]
+
+    def _resolve(self, group: list[State]) -> None:
+        first = group[0]
+        if first.previous not in values_behind(first.next, self.sequences.known):
+            self._without_cycle(first)
+        else:
+            self._fuse(match_cell(group, self.stops, self.sequences, self.constants))
+
+    def _without_cycle(self, state: State) -> None:
+        """A state that its own past does not enter: a delay by one step."""
+        if is_used(state.final):
+            whole = self.sequences.sequence(state.next)
+            self.finals[state] = lambda: self._at(whole, -1)
+        self.sequences.deferred[state.previous] = lambda: self._delayed(state)
+
+    def _delayed(self, state: State) -> ir.Value:
+        """(sequence_length, …): the initial value, then that of each step but the last."""
+        builder, whole = self.builder, self.sequences.sequence(state.next)
+        first = builder.op("Unsqueeze", [state.initial, builder.integers([0])])
+        longer = builder.concat([first, whole], 0)
+        return builder.op("Slice", [longer, *(builder.integers([n]) for n in (0, -1, 0))])
+
+    def _at(self, whole: ir.Value, step: int) -> ir.Value:
+        return self.builder.op("Gather", [whole, self.builder.integer(step)], {"axis": 0})
+
+    def _fuse(self, match: Match) -> None:
+        builder, cell = self.builder, match.cell
+        x = builder.concat(
+            [
+                self._layout(variable.value, match.axis).stacked(
+                    builder, self.sequences.sequence(variable.value)
+                )
+                for variable in cell.inputs
+            ],
+            -1,
+        )
+        name = cell_name([state.next for state in match.states], self.stops)
+        initial = [self._initial(state, match.axis) for state in match.states]
+        y, *finals = emit(builder, cell, x, initial, name, self.target)
+        h = match.states[0]
+        self.sequences.add(h.next, self._layout(h.next, match.axis).restored(builder, y))
+        self.stops.add(h.next)
+        self.sequences.deferred[h.previous] = lambda: self._delayed(h)
+        for state, final in zip(match.states, finals, strict=True):
+            self.finals[state] = self._final_of(state, final, match.axis)
+        self.found.append(f"{cell.cell.upper()} of {cell.hidden_size} ({name})")
+
+    def _initial(self, state: State, axis: int) -> ir.Value | None:
+        if self.constants.is_zero(state.initial):
+            return None
+        builder = self.builder
+        stacked = builder.op("Unsqueeze", [state.initial, builder.integers([0])])
+        return self._layout(state.previous, axis).stacked(builder, stacked)
+
+    def _final_of(self, state: State, final: ir.Value, axis: int) -> Callable[[], ir.Value]:
+        def make() -> ir.Value:
+            builder = self.builder
+            stacked = self._layout(state.next, axis).restored(builder, final)
+            return builder.op("Squeeze", [stacked, builder.integers([0])])
+
+        return make
+
+    def _layout(self, value: ir.Value, axis: int) -> Layout:
+        sizes = dims(value)
+        assert sizes is not None
+        return Layout(sizes, axis)
+
+    def replace(self, outputs: Sequence[ir.Value | None]) -> None:
+        """Puts what was built where the loop stands, without what nothing reads."""
+        node, graph = self.loop.node, self.loop.node.graph
+        assert isinstance(graph, ir.Graph)
+        pairs = [
+            (old, new) for old, new in zip(node.outputs, outputs, strict=True) if new is not None
+        ]
+        pairs = [
+            (old, self._own(new, [n for _, n in pairs[:i]])) for i, (old, new) in enumerate(pairs)
+        ]
+        for old, new in pairs:
+            new.shape, new.type = old.shape, old.type
+        needed = _needed([new for _, new in pairs], self.builder.tape.nodes)
+        ir.convenience.replace_nodes_and_values(
+            graph, node, [node], needed, [old for old, _ in pairs], [new for _, new in pairs]
+        )
+
+    def _own(self, value: ir.Value, others: Sequence[ir.Value]) -> ir.Value:
+        """A value that is nobody else's, so that it may become an output of the graph."""
+        producer = value.producer()
+        if producer is None or producer.graph is not None or value in others:
+            return self.builder.op("Identity", [value])
+        return value
+
+
+def _needed(values: Sequence[ir.Value], nodes: Sequence[ir.Node]) -> list[ir.Node]:
+    wanted, kept = set(values), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.outputs):
+            kept.append(node)
+            wanted.update(part for part in node.inputs if part is not None)
+    return kept[::-1]
