@@ -130,18 +130,15 @@ class Recognition:
         """Puts what was built where the loop stands, without what nothing reads."""
         node, graph = self.loop.node, self.loop.node.graph
         assert isinstance(graph, ir.Graph)
-        pairs = [
-            (old, new) for old, new in zip(node.outputs, outputs, strict=True) if new is not None
-        ]
-        pairs = [
-            (old, self._own(new, [n for _, n in pairs[:i]])) for i, (old, new) in enumerate(pairs)
-        ]
-        for old, new in pairs:
-            new.shape, new.type = old.shape, old.type
-        needed = _needed([new for _, new in pairs], self.builder.tape.nodes)
-        ir.convenience.replace_nodes_and_values(
-            graph, node, [node], needed, [old for old, _ in pairs], [new for _, new in pairs]
-        )
+        before: list[ir.Value] = []
+        after: list[ir.Value] = []
+        for old, new in zip(node.outputs, outputs, strict=True):
+            if new is not None:
+                before.append(old)
+                after.append(self._own(new, after))
+                after[-1].shape, after[-1].type = old.shape, old.type
+        needed = _needed(after, self.builder.tape.nodes)
+        ir.convenience.replace_nodes_and_values(graph, node, [node], needed, before, after)
 
     def _own(self, value: ir.Value, others: Sequence[ir.Value]) -> ir.Value:
         """A value that is nobody else's, so that it may become an output of the graph."""
