@@ -65,8 +65,9 @@ def judge_file(module: nn.Module, call: Call, groups: Groups, file: Path) -> Jud
             why = f"at {at}: {reason(error)}"
             return ("bakes an axis" if changed else "unrunnable"), why, nodes
         # Right at its own shape and wrong at others: a size became a constant.
-        if why := _difference(got, expected, exact):
-            return ("bakes an axis" if changed else "wrong numbers"), f"at {at}: {why}", nodes
+        if (differs := _difference(got, expected, exact)) is not None:
+            why = f"at {at}: {differs}"
+            return ("bakes an axis" if changed else "wrong numbers"), why, nodes
     return "right", "", nodes
 
 
