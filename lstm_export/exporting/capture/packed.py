@@ -22,7 +22,15 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.overrides import TorchFunctionMode
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.capture.ragged import Known, active, checked, packed, padded, ragged
+from lstm_export.exporting.capture.ragged import (
+    Known,
+    active,
+    checked,
+    packed,
+    padded,
+    ragged,
+    trimmed,
+)
 
 _patch_lock = threading.Lock()
 _patch_users = 0
@@ -112,11 +120,10 @@ def _pad_packed_sequence(
     total_length: Any = None,
 ) -> tuple[Tensor, Tensor]:
     values, batch, clean = padded(sequence)
-    lengths = batch.lengths
-    length = batch.longest
+    lengths, length = batch.lengths, values.shape[0]
     if total_length is not None:
         length = total_length.item() if isinstance(total_length, Tensor) else total_length
-    if total_length is not None and not statically_known_true(length == values.shape[0]):
+    if not statically_known_true(length == values.shape[0]):
         missing = values.new_zeros((length, *values.shape[1:]))
         values = torch.cat([values, missing]).narrow(0, 0, length)
         lengths, clean = checked(lengths, values), False
@@ -125,7 +132,7 @@ def _pad_packed_sequence(
         valid = valid.reshape(*valid.shape, *[1] * (values.dim() - 2))
         values = torch.where(valid, values, values.new_full((), padding_value))
     if total_length is None:
-        values = values.narrow(0, 0, length)
+        values = trimmed(values, batch)
     return (values.transpose(0, 1) if batch_first else values), lengths
 
 

@@ -14,6 +14,7 @@ The opaque nodes, on a time-major padded tensor (sequence_length, batch, …):
 - `Pack` (padded, lengths, order) → rows (sum of lengths, …), the batch sorted by `order` if given.
 - `Unpack` (rows, padded, lengths, order, inverse) → their padded tensor, zero in the padding, of
   `padded`'s sequence_length and in the caller's order.
+- `Trim` (padded, lengths) → the padded tensor up to the longest sequence.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_export.errors import ExportError
 from lstm_export.exporting.capture.opaque import demand, opaque
 
-LENGTHS, PACK, UNPACK = "Lengths", "Pack", "Unpack"
+LENGTHS, PACK, UNPACK, TRIM = "Lengths", "Pack", "Unpack", "Trim"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,14 @@ def ragged(lengths: Tensor, padded: Tensor, *, is_sorted: bool) -> Ragged:
 def checked(lengths: Tensor, padded: Tensor) -> Tensor:
     """`lengths`, int64; the run fails unless `padded` (sequence_length, …) can have them."""
     return opaque(LENGTHS, [lengths, padded], torch.int64, lengths.shape)
+
+
+def trimmed(padded: Tensor, batch: Ragged) -> Tensor:
+    """`padded` (sequence_length, batch, …) as far as its longest sequence goes."""
+    if batch.longest is padded.shape[0]:
+        return padded
+    shape = (batch.longest, *padded.shape[1:])
+    return opaque(TRIM, [padded, batch.lengths], padded.dtype, shape)
 
 
 def packed(padded: Tensor, batch: Ragged, *, clean: bool) -> PackedSequence:

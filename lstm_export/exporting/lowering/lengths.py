@@ -61,13 +61,11 @@ def per_feature(builder: Builder, values: ir.Value, rank: int = 3) -> ir.Value:
 
 
 def without_padding(builder: Builder, padded: ir.Value, valid: ir.Value) -> ir.Value:
-    """`padded` (sequence_length, batch, …), of known rank, with zeros where `valid` does not hold.
+    """`padded` (sequence_length, batch, …) with zeros where `valid`, of its rank, does not hold.
 
     By selection: a product would let NaN through.
     """
-    assert padded.shape is not None
     assert padded.dtype is not None
-    zero = builder.zero(padded.dtype)
-    kept = builder.op("Where", [per_feature(builder, valid, len(padded.shape)), padded, zero])
-    kept.shape, kept.dtype = padded.shape, padded.dtype
+    kept = builder.op("Where", [valid, padded, builder.zero(padded.dtype)])
+    kept.shape, kept.type = padded.shape, padded.type
     return kept

@@ -13,12 +13,20 @@ import onnx_ir as ir
 from lstm_export.exporting.capture.opaque import DOMAIN
 from lstm_export.exporting.capture.ragged import PACK
 from lstm_export.exporting.lowering.builder import Builder
-from lstm_export.exporting.lowering.lengths import Steps, without_padding
+from lstm_export.exporting.lowering.lengths import Steps, per_feature, without_padding
 
 _ACTIVATIONS = frozenset(["Elu", "Gelu", "HardSigmoid", "LeakyRelu", "Relu", "Sigmoid", "Tanh"])
 _ELEMENTWISE = frozenset(["Abs", "Cast", "Clip", "Erf", "Exp", "Identity", "Neg", "Sqrt"])
 _BROADCASTING = frozenset(["Add", "Div", "Mul", "PRelu", "Pow", "Sub"])
 _ON_FEATURES = frozenset(["BatchNormalization", "Gemm", "LayerNormalization", "MatMul"])
+
+
+def lower_trim(builder: Builder) -> None:
+    """A padded tensor up to its longest sequence: gathered, for tract's Slice cannot."""
+    padded, lengths = builder.node.inputs
+    longest = builder.op("ReduceMax", [lengths], {"keepdims": 0})
+    steps = builder.op("Range", [builder.integer(0), longest, builder.integer(1)])
+    builder.replace([builder.op("Gather", [padded, steps], {"axis": 0})])
 
 
 def lower_pack(builder: Builder, steps: Steps, order: ir.Value | None) -> None:
@@ -40,7 +48,7 @@ def lower_unpack(
     packing = _packed_as(rows, steps, order)
     if packing is not None:
         padded = _padded(builder, rows, packing, steps)
-        builder.replace([without_padding(builder, padded, steps.valid)])
+        builder.replace([_cut(builder, padded, steps)])
         return
     valid = steps.valid
     if order is not None:
@@ -53,7 +61,7 @@ def lower_unpack(
     if inverse is not None:
         places = builder.op("Gather", [places, inverse], {"axis": 1})
     padded = _like(builder.op("Gather", [rows, places], {"axis": 0}), builder.node.outputs[0])
-    builder.replace([without_padding(builder, padded, steps.valid)])
+    builder.replace([_cut(builder, padded, steps)])
 
 
 def _padded(builder: Builder, rows: ir.Value, packing: ir.Node, steps: Steps) -> ir.Value:
@@ -64,11 +72,16 @@ def _padded(builder: Builder, rows: ir.Value, packing: ir.Node, steps: Steps) ->
         return padded
     first = Builder(builder.graph, packing)
     # Zeros, because what stands in the padding may be no valid index of an embedding.
-    flat = without_padding(first, padded, steps.valid)
+    flat = _cut(first, padded, steps)
     first.replace([first.op("Reshape", [flat, first.integers([-1, *_features(given)])])])
     sizes = builder.op("Gather", [builder.op("Shape", [padded]), builder.integers([0, 1])])
     shape = builder.concat([sizes, builder.integers(_features(rows))], 0)
     return _like(builder.op("Reshape", [rows, shape]), builder.node.outputs[0])
+
+
+def _cut(builder: Builder, padded: ir.Value, steps: Steps) -> ir.Value:
+    assert padded.shape is not None
+    return without_padding(builder, padded, per_feature(builder, steps.valid, len(padded.shape)))
 
 
 def _packed_as(rows: ir.Value, steps: Steps, order: ir.Value | None) -> ir.Node | None:

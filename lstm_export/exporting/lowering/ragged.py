@@ -42,13 +42,17 @@ class _Ragged:
         self.builder, self.layers, self.steps = builder, layers, steps
         parts = [1] * (layers.directions * len(layers.layers))
         self.h, self.c = (builder.split(state, parts) for state in (layers.h, layers.c))
+        self.valid = per_feature(builder, steps.valid)
         self.ends = per_feature(builder, steps.ends)
         self.mirrored: dict[int, ir.Value] = {}
+        if layers.wants_final_c:
+            ends = [self.valid, builder.number(0), builder.number(1)]
+            self.padding = builder.op("Where", ends)
 
     def run(self) -> list[ir.Value]:
         builder, layers = self.builder, self.layers
         assert layers.x is not None
-        x = without_padding(builder, layers.x, self.steps.valid)
+        x = without_padding(builder, layers.x, self.valid)
         finals = []
         if layers.directions == 1:
             for index in range(len(layers.layers)):
@@ -66,7 +70,7 @@ class _Ragged:
                     backwards = builder.concat([self._mirror(one, width), two], -1)
         states = [builder.concat(parts, 0) for parts in zip(*finals, strict=True)]
         x.shape, x.dtype = layers.node.outputs[0].shape, ir.DataType.FLOAT
-        return [without_padding(builder, x, self.steps.valid), *states]
+        return [without_padding(builder, x, self.valid), *states]
 
     def _direction(self, index: int, direction: int, x: ir.Value) -> list[ir.Value]:
         """y (sequence_length, batch, state_size), then states (1, batch, …), of one direction.
@@ -82,7 +86,7 @@ class _Ragged:
             columns.append(state_columns(builder, x, h, 1))
             W, label, h = with_state_columns(W, layer.R), label + "_and_state", None
         if layers.wants_final_c:
-            columns.append(self._padding_column())
+            columns.append(self.padding)
             W, label = np.concatenate([W, self._hold(index, layer, R)], -1), label + "_and_padding"
         name = layers.name(index, "_reverse" if direction else "")
         weights = [
@@ -116,12 +120,6 @@ class _Ragged:
         builder = self.builder
         kept = builder.op("Where", [self.ends, y, builder.number(0)])
         return builder.op("ReduceSum", [kept, builder.integers([0])], {"keepdims": 1})
-
-    def _padding_column(self) -> ir.Value:
-        """1 in the padding, 0 elsewhere, (sequence_length, batch, 1)."""
-        builder = self.builder
-        valid = per_feature(builder, self.steps.valid)
-        return builder.op("Where", [valid, builder.number(0), builder.number(1)])
 
     def _hold(self, index: int, layer: Layer, R: Floats) -> Floats:
         """The padding column's weight, (1, 4 · hidden_size, 1): c stays as it is.

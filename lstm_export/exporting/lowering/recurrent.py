@@ -10,12 +10,12 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from lstm_export.exporting.capture.opaque import DOMAIN
-from lstm_export.exporting.capture.ragged import LENGTHS, PACK, UNPACK
+from lstm_export.exporting.capture.ragged import LENGTHS, PACK, TRIM, UNPACK
 from lstm_export.exporting.capture.recurrent import OP_TYPE
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.layers import Layers
 from lstm_export.exporting.lowering.lengths import Steps, checked_steps
-from lstm_export.exporting.lowering.packing import lower_pack, lower_unpack
+from lstm_export.exporting.lowering.packing import lower_pack, lower_trim, lower_unpack
 from lstm_export.exporting.lowering.ragged import lower_ragged
 from lstm_export.exporting.lowering.whole import lower_whole
 from lstm_export.exporting.target import Target
@@ -26,7 +26,7 @@ def lower_recurrent(model: ir.Model, target: Target) -> None:
     lowering = _Lowering(model.graph, target)
     nodes = list(ir.traversal.RecursiveGraphIterator(model.graph))
     # Lengths are measured first; what is padded again must still see how it was packed.
-    for op_type in (LENGTHS, UNPACK, PACK, OP_TYPE):
+    for op_type in (LENGTHS, TRIM, UNPACK, PACK, OP_TYPE):
         for node in nodes:
             if (node.domain, node.op_type) == (DOMAIN, op_type):
                 lowering.lower(node)
@@ -44,6 +44,8 @@ class _Lowering:
         first, second, third, fourth, fifth = [*node.inputs, *[None] * 5][:5]
         if node.op_type == LENGTHS:
             builder.replace([self._steps(builder, first, second).lengths])
+        elif node.op_type == TRIM:
+            lower_trim(builder)
         elif node.op_type == PACK:
             lower_pack(builder, self._steps(builder, second, first), third)
         elif node.op_type == UNPACK:
