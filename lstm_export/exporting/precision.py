@@ -9,6 +9,7 @@ creates match.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,13 +22,16 @@ from lstm_export.exporting.held import held
 
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 _COMPLEX = (torch.complex64, torch.complex128, torch.complex32)
+_converted = threading.local()
 _CASTS = frozenset({Tensor.float, Tensor.double, Tensor.half, Tensor.bfloat16})
 
 
 @contextlib.contextmanager
 def in_dtype(module: nn.Module, dtype: torch.dtype) -> Iterator[bool]:
-    """Within the block all floating tensors that `module` holds are of `dtype`; gives whether any
-    was not. Tensors that share their memory go on sharing it, as tied weights do.
+    """Within the block all floating tensors that `module` holds are of `dtype`.
+
+    Tensors that share their memory go on sharing it, as tied weights do. Gives whether any was of
+    another dtype, here or in a block around this one.
     """
 
     def converted(values: Tensor) -> Tensor:
@@ -37,8 +41,14 @@ def in_dtype(module: nn.Module, dtype: torch.dtype) -> Iterator[bool]:
         floating = tensor.is_floating_point() or tensor.is_complex()
         return floating and tensor.dtype != _like(dtype, tensor.dtype)
 
+    outer: frozenset[int] = getattr(_converted, "modules", frozenset())
     with other_values(module, converted, concerned) as count:
-        yield count > 0
+        if count:
+            _converted.modules = outer | {id(module)}
+        try:
+            yield count > 0 or id(module) in outer
+        finally:
+            _converted.modules = outer
 
 
 @contextlib.contextmanager

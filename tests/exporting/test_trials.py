@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.exporting.call import describe_call
+from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.trials import Trials
 
 
@@ -107,3 +109,36 @@ def test_a_number_of_steps_varies() -> None:
     tied = drawn(module, (torch.randn(2, 5), 5), graph)
     assert any(int(feeds["steps"]) == sizes["sequence_length"] for sizes, feeds in tied)
     assert any(int(feeds["steps"]) != sizes["sequence_length"] for sizes, feeds in tied)
+
+
+@pytest.mark.parametrize(
+    ("axis", "size"),
+    [
+        ("sequence_length", 9),
+        ("2*sequence_length + 1", 19),
+        ("sequence_length//2", 4),
+        ("((sequence_length//2))", 4),
+        ("floor(sequence_length/2 - 1/2)", 4),
+        ("Max(1, batch - 5)", 1),
+        ("sequence_length/2", None),
+        ("other", None),
+        ("time-axis", None),
+        ("a name", None),
+        ("exit()", None),
+    ],
+)
+def test_the_size_of_an_axis_that_follows_from_others(axis: str, size: int | None) -> None:
+    assert size_of(axis, {"batch": 3, "sequence_length": 9}) == size
+
+
+def test_axes_that_follow_from_others_are_not_varied_by_themselves() -> None:
+    graph = specs(
+        ("a", "float32", TIME),
+        ("b", "float32", ("batch", "2*sequence_length")),
+        ("mask", "int64", ("batch",)),
+    )
+    example = (torch.randn(2, 3), torch.randn(2, 6), torch.tensor([3, 2]))
+    for sizes, feeds in drawn(Taker(), example, graph):
+        assert list(sizes) == ["batch", "sequence_length"]
+        assert feeds["b"].shape[1] == 2 * feeds["a"].shape[1]
+        assert feeds["mask"].max() == sizes["sequence_length"]

@@ -5,6 +5,7 @@ The files are built by hand, so that nothing here depends on the exporter.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -26,6 +27,7 @@ from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.errors import OptionError
 from lstm_export.exporting.call import describe_call
 from lstm_export.exporting.gates import onnx_layers
+from lstm_export.exporting.precision import in_dtype
 from lstm_export.exporting.verify.golden import golden_cases
 from lstm_export.exporting.verify.verification import Verification
 from lstm_export.exporting.verify.verify import verify_graph
@@ -448,6 +450,22 @@ def test_a_double_module_is_judged_as_float32() -> None:
     result = verified(double, EXAMPLE, tagger_file(single))
     assert result.passed, result
     assert double.head.weight.dtype == torch.float64
+
+
+class Insists(Tagger):
+    """Says float64 wherever it can, as a double module may."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = x.double() + torch.zeros(3, dtype=torch.float64)
+        return super().forward(x)
+
+
+def test_a_double_module_may_say_so_in_forward() -> None:
+    single, double = Tagger(), Insists().double()
+    for outer in (contextlib.nullcontext(), in_dtype(double, torch.float32)):
+        with outer:
+            result = verified(double, EXAMPLE, tagger_file(single))
+        assert result.passed, result
 
 
 class Ties(nn.Module):

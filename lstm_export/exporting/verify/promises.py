@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lstm_export.compare.result import TensorComparison
 from lstm_export.contract import GraphSpec
+from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.trials import Trial
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -29,8 +30,8 @@ def broken_promises(
             )
             continue
         for position, (axis, size) in enumerate(zip(spec.axes, shape, strict=True)):
-            said = trial.sizes.get(axis, size) if isinstance(axis, str) else axis
-            if said != size:
+            said = axis if isinstance(axis, int) else size_of(axis, trial.sizes)
+            if said is not None and said != size:
                 baked_in = isinstance(axis, int) and said in traced.values()
                 problems.append(
                     f"{spec.name} at {trial.name}: axis {position} is promised as {axis}"

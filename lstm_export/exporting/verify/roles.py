@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lstm_export.contract import GraphSpec
+from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.exporting.call import Call, Leaf
 
 Kind = Literal["fixed", "float", "state", "mask", "lengths", "count", "codes", "flags"]
@@ -132,10 +132,10 @@ def _along(
     before = [other.name for other in reversed(call.inputs[:position])]
     after = [other.name for other in call.inputs[position + 1 :]]
     found = [
-        axis
+        str(axis)
         for name in [*before, *after]
         for axis in axes.get(name, ())
-        if isinstance(axis, str) and axis != batch and (batch in axes[name] or batch not in traced)
+        if axis in traced and axis != batch and (batch in axes[name] or batch not in traced)
     ]
     largest = int(leaf.example.max()) if leaf.example.numel() else 0
     fitting = [axis for axis in found if traced[axis] == largest]
@@ -150,11 +150,10 @@ def _measured(
     axes: Mapping[str, tuple[str | int, ...]], traced: Mapping[str, int], example: Tensor
 ) -> str | None:
     """The axis whose size a single integer may be, as `total_length` is."""
-    names = [axis for own in axes.values() for axis in own if isinstance(axis, str)]
-    fitting = [name for name in names if traced[name] == int(example)]
-    return next((name for name in fitting if name.startswith("sequence")), None) or (
-        fitting[0] if fitting else None
-    )
+    names = [axis for own in axes.values() for axis in own if axis in traced]
+    fitting = [str(name) for name in names if traced[str(name)] == int(example)]
+    lengths = [name for name in fitting if name.startswith(SEQUENCE_LENGTH)]
+    return next(iter([*lengths, *fitting]), None)
 
 
 def _name(axes: tuple[str | int, ...]) -> str | None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lstm_export.contract import BATCH, GraphSpec
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.verify.roles import Role, roles
+from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.values import Style, drawn, with_nan_padding
 
 WORK = 1e9
@@ -145,7 +146,9 @@ class Trials:
         spec = self.specs.get(role.leaf.name)
         if spec is None:
             return tuple(role.leaf.example.shape)
-        return tuple(sizes[axis] if isinstance(axis, str) else axis for axis in spec.axes)
+        return tuple(
+            axis if isinstance(axis, int) else size_of(axis, sizes) or 1 for axis in spec.axes
+        )
 
     def _name(self, sizes: Mapping[str, int], style: Style, tensors: tuple[Tensor, ...]) -> str:
         parts = [f"{name}={size}" for name, size in sizes.items()]
@@ -174,14 +177,16 @@ def _vocabulary(module: nn.Module) -> int:
 
 
 def _traced_sizes(call: Call, graph: GraphSpec) -> dict[str, int]:
-    """The size that each named axis has in the examples."""
+    """The size that each named axis has in the examples, but for those that follow from others."""
     examples = {leaf.name: leaf.example for leaf in call.inputs}
-    return {
+    found = {
         axis: size
         for spec in graph.inputs
         for axis, size in zip(spec.axes, examples[spec.name].shape, strict=True)
         if isinstance(axis, str)
     }
+    plain = {axis: size for axis, size in found.items() if axis.isidentifier()}
+    return {axis: size for axis, size in found.items() if axis in plain or not size_of(axis, plain)}
 
 
 def _size(level: str, traced: int, heavy: bool) -> int:
