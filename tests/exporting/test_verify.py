@@ -541,7 +541,7 @@ def test_a_module_may_warn_and_two_threads_may_verify_at_once(tmp_path: Path) ->
     graph = GraphSpec((X,), (TensorSpec("output", "float32", X.axes),))
     path = tmp_path / "model.onnx"
     onnx.save(file(graph, [("Identity", "x", "output")]), path)
-    filters = list(warnings.filters)
+    filters, number = list(warnings.filters), torch.get_num_threads()
     results: list[bool] = []
 
     def work() -> None:
@@ -557,6 +557,7 @@ def test_a_module_may_warn_and_two_threads_may_verify_at_once(tmp_path: Path) ->
         thread.join()
     assert results == [True] * 15
     assert warnings.filters == filters
+    assert torch.get_num_threads() == number
 
 
 def test_golden_cases_hold_both_precisions_at_several_shapes() -> None:

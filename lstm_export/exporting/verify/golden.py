@@ -16,6 +16,7 @@ from lstm_export.contract import GraphSpec
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.kept import eval_mode, kept
 from lstm_export.exporting.quiet import no_warnings
+from lstm_export.exporting.single_thread import single_thread
 from lstm_export.exporting.verify.integers import by_torch
 from lstm_export.exporting.verify.reference import Eager
 from lstm_export.exporting.verify.trials import Plan, Trial, Trials
@@ -64,7 +65,7 @@ def golden_cases(
 def _case(
     module: nn.Module, call: Call, graph: GraphSpec, trials: Trials, name: str, plan: Plan
 ) -> GoldenCase | None:
-    with kept(module), eval_mode(module), no_warnings():
+    with kept(module), eval_mode(module), no_warnings(), single_thread():
         eager = Eager(module, call, [spec.name for spec in graph.outputs])
         for trial in trials.versions(plan):
             if trial.nan_padding:  # runtimes refuse it, unless they are told not to

@@ -21,12 +21,15 @@ from lstm_export.exporting.verify.roles import Role, roles
 from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.values import Style, drawn, with_nan_padding
 
-WORK = 1e9
+WORK = 6e8
 """Multiplications, weights times positions, that all trials together may cost; three are always
-made, and of a large model at small sizes."""
+made, and of a large model the cheap ones."""
 
 _SMALL = 24
 """Up to here a traced size may be doubled without the trials becoming expensive."""
+
+_HEAVY = 5_000_000
+_CHEAP_FIRST = (0, 1, 5, 2, 4, 3, 6, 7)
 
 _LEVELS = (
     # The first name (batch, where there is one), the second (a length), and any others.
@@ -94,8 +97,9 @@ class Trials:
         """At most eight, the most telling first."""
         names = sorted(self.traced, key=lambda name: not name.startswith(BATCH))
         costs, plans = 0.0, dict[Any, Plan]()
-        heavy = self.weights * len(_LEVELS) * 20 > WORK
-        for index, (levels, style) in enumerate(zip(_LEVELS, _STYLES, strict=True)):
+        heavy = self.weights > _HEAVY
+        for index in _CHEAP_FIRST if heavy else range(len(_LEVELS)):
+            levels, style = _LEVELS[index], _STYLES[index]
             sizes = {
                 name: _size(levels[i % 3] if i > 2 else levels[i], self.traced[name], heavy)
                 for i, name in enumerate(names)

@@ -22,6 +22,7 @@ from lstm_export.errors import ExportError
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.kept import eval_mode, kept
 from lstm_export.exporting.quiet import no_warnings
+from lstm_export.exporting.single_thread import single_thread
 from lstm_export.exporting.verify.integers import by_torch, exact_again
 from lstm_export.exporting.verify.promises import baked, broken_promises
 from lstm_export.exporting.verify.reference import Arrays, Eager
@@ -73,7 +74,7 @@ def verify_graph(
         session = Session(model, graph)
     except ExportError as error:
         return Verification(rule, (), {}, (), (str(error),), (), ())
-    with kept(module), eval_mode(module), no_warnings():
+    with kept(module), eval_mode(module), no_warnings(), single_thread():
         trials = Trials(module, call, graph, lengths)
         eager = Eager(module, call, [spec.name for spec in graph.outputs])
         with eager.float32():
