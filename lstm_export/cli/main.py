@@ -19,6 +19,7 @@ import typer
 from lstm_export import __version__
 from lstm_export.cli.data import data
 from lstm_export.cli.demo import demo
+from lstm_export.cli.doctor import doctor
 from lstm_export.cli.export import export
 from lstm_export.cli.inspect import inspect
 from lstm_export.cli.predict import predict
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, data, train, export, verify, predict, inspect):
+for command in (demo, data, train, export, verify, predict, inspect, doctor):
     app.command()(command)
 
 

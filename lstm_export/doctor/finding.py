@@ -21,7 +21,7 @@ class Finding:
 
     runtime: str
     version: str
-    """The release of the runtime on which it was seen."""
+    """The release of the runtime on which it was seen; empty where it depends on the release."""
     construct: str
     consequence: Consequence
     detail: str

@@ -83,7 +83,7 @@ def _findings(runtime: Runtime, limit: Limit, places: tuple[str, ...]) -> Iterat
         if consequence is not None:
             yield Finding(
                 str(runtime),
-                TRIED[runtime.name],
+                "" if outcome.since else TRIED[runtime.name],
                 limit.construct,
                 consequence,
                 outcome.detail,

@@ -15,8 +15,8 @@ from lstm_export.exporting.example_inputs import Arguments, example_arguments, i
 _BATCH, _LENGTH = 2, 5
 
 
-def guess_arguments(module: nn.Module) -> tuple[Arguments, str] | None:
-    """(args, kwargs) and a line that says what they are, tried on the module itself; else None.
+def guess_arguments(module: nn.Module) -> tuple[Arguments, tuple[str, ...]] | None:
+    """(args, kwargs) and the lines that say what they are, tried on the module; else None.
 
     The input is what its first recurrent, embedding, linear or convolution layer takes, in a batch
     of 2 and over 5 steps; a second argument may be the lengths.
@@ -39,7 +39,7 @@ def guess_arguments(module: nn.Module) -> tuple[Arguments, str] | None:
         lines = [f"{first}={shape}", *([lengths] if lengths else [])]
         arguments = example_arguments(module, lines)
         if _runs(module, *arguments):
-            return arguments, " ".join(lines)
+            return arguments, tuple(lines)
     return None
 
 

@@ -323,10 +323,10 @@ def test_an_input_is_guessed_from_the_layers_and_tried() -> None:
     guessed = guess_arguments(module)
     assert guessed is not None
     (args, kwargs), said = guessed
-    assert said == "tokens=2,5:int64 lengths:=[5, 3]"
+    assert said == ("tokens=2,5:int64", "lengths:=[5, 3]")
     assert (shapes(args), kwargs) == (((2, 5), (2,)), {})
     assert (module.calls, module.training) == (0, True)
-    (args, _), said = guess_arguments(nn.LSTM(6, 4)) or (((), {}), "")
-    assert (said, shapes(args)) == ("input=5,2,6", ((5, 2, 6),))
+    (args, _), said = guess_arguments(nn.LSTM(6, 4)) or (((), {}), ())
+    assert (said, shapes(args)) == (("input=5,2,6",), ((5, 2, 6),))
     assert guess_arguments(Called(lambda x, y, z: 0)) is None
     assert guess_arguments(Called(lambda x: x.no_such)) is None
