@@ -1,0 +1,266 @@
+"""Python's range, enumerate, zip, reversed and len, where the module's code looks them up.
+
+`range` of a symbolic length asks it for a plain number, which bakes it in. While something is
+traced, these names stand in the globals of the code that a module runs and recognise symbolic
+lengths; for any other argument, and in threads that trace nothing, they are Python's own.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sysconfig
+import threading
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import SymInt, Tensor, nn
+
+from lstm_export.exporting.blame import is_users
+from lstm_export.exporting.capture.sequences import Steps, counted, enumerated, per_step, zipped
+from lstm_export.exporting.capture.steps import Recorder, StepIndex, active
+
+_THIRD_PARTY = tuple(sysconfig.get_paths()[name] for name in ("purelib", "platlib"))
+
+
+class _StandIn(type):
+    """A class that is another one to whoever asks, and calls `symbolic` before it."""
+
+    stands_for: ClassVar[type]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if (recorder := active.recorder) is not None:
+            result = cls.symbolic(recorder, *args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        return cls.stands_for(*args, **kwargs)
+
+    def symbolic(cls, recorder: Recorder, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.stands_for)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, cls.stands_for)
+
+
+class _Range(metaclass=_StandIn):
+    stands_for = range
+
+    @classmethod
+    def symbolic(cls, recorder: Recorder, *args: Any) -> Any:
+        ends = [_number(recorder, argument) for argument in args]
+        if not any(map(_varies, ends)):
+            return NotImplemented
+        start, stop = (0, ends[0]) if len(ends) == 1 else ends[:2]
+        stride = ends[2] if len(ends) == 3 else 1
+        if not isinstance(stride, int) or stride == 0:
+            return NotImplemented
+        return counted(recorder, start, stop, stride)
+
+
+class _Enumerate(metaclass=_StandIn):
+    stands_for = enumerate
+
+    @classmethod
+    def symbolic(cls, recorder: Recorder, iterable: Any, start: Any = 0) -> Any:
+        if isinstance(iterable, Tensor):
+            iterable = iterable.unbind(0)
+        if isinstance(iterable, list | tuple) and filled_by(recorder, iterable) is not None:
+            iterable = per_step(recorder, iterable)
+        if not isinstance(iterable, Steps):
+            return NotImplemented
+        return enumerated(recorder, iterable, start)
+
+
+class _Zip(metaclass=_StandIn):
+    stands_for = zip
+
+    @classmethod
+    def symbolic(cls, recorder: Recorder, *iterables: Any, strict: bool = False) -> Any:
+        parts = [part.unbind(0) if isinstance(part, Tensor) else part for part in iterables]
+        if not any(isinstance(part, Steps) for part in parts):
+            return NotImplemented
+        return zipped(recorder, parts)
+
+
+class _Reversed(metaclass=_StandIn):
+    stands_for = reversed
+
+    @classmethod
+    def symbolic(cls, recorder: Recorder, sequence: Any) -> Any:
+        if isinstance(sequence, Steps):
+            return sequence.backwards()
+        return NotImplemented
+
+
+def _len(sized: Any, /) -> Any:
+    recorder = active.recorder
+    if recorder is None:
+        return builtins.len(sized)
+    if isinstance(sized, Steps):
+        return sized.count
+    if isinstance(sized, Tensor) and sized.dim():
+        return sized.size(0)
+    if isinstance(sized, list | tuple):
+        return _length(recorder, sized)
+    return builtins.len(sized)
+
+
+def _length(recorder: Recorder, values: Any) -> Any:
+    """How many entries a list would have, had the loops that filled it run in full."""
+    for loop in recorder.open:
+        made = _numbers(recorder, values).get(loop, [])
+        width = made.count(0)
+        others = builtins.len(values) - builtins.len(made)
+        if width and builtins.len(made) in (loop.step * width, (loop.step + 1) * width):
+            now = builtins.len(made) // width - loop.step
+            assert loop.index is not None
+            return (loop.index + now) * width + others
+    if (filled := filled_by(recorder, values)) is None:
+        return builtins.len(values)
+    loop, width = filled
+    others = builtins.len(values) - width * recorder.steps
+    return loop.count * width + others
+
+
+def filled_by(recorder: Recorder, values: Any) -> Any:
+    """The loop that filled a list and how many entries each step gave it, None if none did."""
+    for loop, numbers in _numbers(recorder, values).items():
+        width = numbers.count(1)
+        if loop.ended and width and builtins.len(numbers) == width * recorder.steps:
+            return loop, width
+    return None
+
+
+def _numbers(recorder: Recorder, values: Any) -> dict[Any, list[int]]:
+    numbers: dict[Any, list[int]] = {}
+    for value in values:
+        first = value[0] if isinstance(value, list | tuple) and value else value
+        if (maker := recorder.maker(first)) is not None:
+            numbers.setdefault(maker[0], []).append(maker[1])
+    return numbers
+
+
+def _number(recorder: Recorder, value: Any) -> Any:
+    """A size that torch already knows as a plain number; a tensor with one element as a symbol."""
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_floating_point():
+        value = value.item()
+        if isinstance(value, SymInt) and not isinstance(value, StepIndex):
+            torch._check(value >= 0)
+    if isinstance(value, SymInt) and (known := value.node.maybe_as_int()) is not None:
+        return known
+    return value
+
+
+def _varies(value: Any) -> bool:
+    return isinstance(value, SymInt)
+
+
+_STAND_INS: dict[str, Any] = {
+    "range": _Range,
+    "enumerate": _Enumerate,
+    "zip": _Zip,
+    "reversed": _Reversed,
+    "len": _len,
+}
+_lock = threading.Lock()
+_placed: dict[int, tuple[dict[str, Any], int, dict[str, Any]]] = {}
+
+
+def place(module: nn.Module) -> Callable[[], None]:
+    """Puts the stand-ins where the code of `module` looks; gives what takes them away again."""
+    scopes = list(_scopes(module))
+    with _lock:
+        for scope in scopes:
+            _, users, before = _placed.get(id(scope), (scope, 0, {}))
+            if users == 0:
+                before = {name: scope.get(name, _ABSENT) for name in _STAND_INS}
+                for name, stand_in in _STAND_INS.items():
+                    if before[name] in (_ABSENT, getattr(builtins, name)):
+                        scope[name] = stand_in
+            _placed[id(scope)] = scope, users + 1, before
+
+    def remove() -> None:
+        with _lock:
+            for scope in scopes:
+                _, users, before = _placed[id(scope)]
+                if users > 1:
+                    _placed[id(scope)] = scope, users - 1, before
+                    continue
+                del _placed[id(scope)]
+                for name, stand_in in _STAND_INS.items():
+                    if scope.get(name) is not stand_in:
+                        continue
+                    if before[name] is _ABSENT:
+                        del scope[name]
+                    else:
+                        scope[name] = before[name]
+
+    return remove
+
+
+_ABSENT = object()
+
+
+def _scopes(module: nn.Module) -> Iterator[dict[str, Any]]:
+    """The globals of every function that a module's own code consists of or refers to."""
+    seen: set[int] = set()
+    waiting: list[Any] = [cls for child in module.modules() for cls in type(child).__mro__]
+    waiting += [value for child in module.modules() for value in vars(child).values()]
+    scopes: dict[int, dict[str, Any]] = {}
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, type):
+            if not _is_torchs(one.__module__):
+                waiting += vars(one).values()
+            continue
+        function = _function(one)
+        if function is None or _is_torchs(function.__globals__.get("__name__", "")):
+            continue
+        waiting += [cell for cell in map(_content, function.__closure__ or ())]
+        if hasattr(function, "__wrapped__"):
+            waiting.append(function.__wrapped__)
+        scope = function.__globals__
+        if id(scope) in scopes:
+            continue
+        scopes[id(scope)] = scope
+        waiting += [value for value in scope.values() if _is_own(value)]
+        yield scope
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a name in a scope leads to further code of the same people."""
+    if isinstance(value, types.FunctionType):
+        return _is_own_file(value.__code__.co_filename)
+    if isinstance(value, type):
+        return any(_is_own(member) for member in vars(value).values())
+    return False
+
+
+def _is_own_file(file: str) -> bool:
+    return is_users(file) and not file.startswith(_THIRD_PARTY) and "site-packages" not in file
+
+
+def _function(one: Any) -> types.FunctionType | None:
+    if isinstance(one, staticmethod | classmethod | types.MethodType):
+        one = one.__func__
+    if isinstance(one, property):
+        one = one.fget
+    return one if isinstance(one, types.FunctionType) else None
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not assigned yet
+        return None
+
+
+def _is_torchs(name: str) -> bool:
+    return name.partition(".")[0] in {"torch", "builtins"}

@@ -1,0 +1,238 @@
+"""The recorded steps of one loop, replaced by a scan."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.fx import Node
+
+from lstm_export.exporting.rolling.body import Body, Slice
+from lstm_export.exporting.rolling.matching import INDEX, ListFound, ListRead
+from lstm_export.exporting.rolling.nodes import aten, call, fake_mode, same_size, value_of
+from lstm_export.exporting.rolling.plan import Plan
+from lstm_export.exporting.rolling.regions import AFTER, BEFORE, COLLECT, KEEP, Region
+from lstm_export.exporting.rolling.slices import listed, sliced, written
+
+
+def roll(program: ExportedProgram, region: Region, others: list[Region]) -> None:
+    """Puts a scan in the place of the steps of `region`; `others` are the loops before it.
+
+    Raises Mismatch if the steps differ in a way that no scan has.
+    """
+    constants = {
+        name: value
+        for name, target in program.graph_signature.inputs_to_lifted_tensor_constants.items()
+        if isinstance(value := program.constants.get(target), Tensor)
+    }
+    while True:
+        region.locate()
+        try:
+            plan = Plan(region, constants, others)
+        except ListFound as found:
+            _read_from_list(region, found.read, others)
+        else:
+            _Writer(plan).write()
+            return
+
+
+def _read_from_list(region: Region, read: ListRead, others: list[Region]) -> None:
+    """Entries of an earlier loop's list become slices of the tensor that they would make."""
+    other = next(other for other in others if other.number == read.loop)
+    graph = region.graph
+    entries = list(reversed(read.entries)) if read.backwards else list(read.entries)
+    with graph.inserting_before(region.markers[0]):
+        whole = call(graph, COLLECT, entries, other.count, other.number, 0, True, False)
+    for consumer, old in zip(read.consumers, read.entries, strict=True):
+        index = region.index(region.location(consumer))
+        with graph.inserting_before(consumer):
+            if read.backwards:
+                last = call(graph, operator.sub, region.count, 1)
+                index = call(graph, operator.sub, last, index)
+            entry = call(graph, aten.select.int, whole, 0, index)
+        consumer.replace_input_with(old, entry)
+
+
+class _Writer:
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.region, self.graph = plan, plan.region, plan.region.graph
+        carries = plan.matching.carries.values()
+        self.carries = [carry for carry in carries if carry.before not in plan.written]
+        self.buffers = [carry for carry in carries if carry.before in plan.written]
+        self.body = Body(plan.matching, self.carries, plan.written)
+        self.outputs = [self._output(c.value, c.initial, None) for c in self.carries]
+        self._columns: dict[Any, int] = {}
+        self.after: Node = self.region.end.next
+
+    def write(self) -> None:
+        """Makes the scan, and gives what comes after the loop its results."""
+        plan, graph, region = self.plan, self.graph, self.region
+        lists = [(collect, *self._list(collect)) for collect in plan.collects]
+        lasting = [(node, self._column(node, None)) for node in plan.lasting]
+        wanted = [carry for carry in self.buffers if self._is_wanted(carry.value)]
+        entries = [(carry, self._column(carry.value.args[1], None)) for carry in wanted]
+        with graph.inserting_before(self.after):
+            results = self._scan() if self.outputs else []
+            new = [
+                *zip([carry.value for carry in self.carries], results, strict=False),
+                *((node, self._last(results[number])) for node, number in lasting),
+                *(
+                    (carry.value, written(region, plan.written[carry.before], results[number]))
+                    for carry, number in entries
+                ),
+            ]
+            self._replace(new)
+        for collect, source, squeezed in lists:
+            with graph.inserting_before(collect):
+                result = sliced(region, source) if isinstance(source, Slice) else results[source]
+                collect.replace_all_uses_with(listed(graph, collect, result, squeezed))
+            graph.erase_node(collect)
+        self._erase()
+
+    def _output(self, pattern: Any, first: Any, squeezed: int | None) -> Node:
+        """What a step yields as `pattern`, and the first one as `first` if that differs."""
+        body = self.body
+        given: list[Node] = [body.step(pattern)]
+        if self.plan.matching.first == 1:
+            given.insert(0, body.given(first))
+        if squeezed is not None:
+            given = [body.call(aten.squeeze.dim, node, squeezed) for node in given]
+        return given[0] if len(given) == 1 else body.chosen(*given)
+
+    def _column(self, pattern: Any, first: Any, squeezed: int | None = None) -> int:
+        """Which result of the scan holds `pattern` of every step."""
+        key = (pattern, squeezed)
+        if key not in self._columns:
+            self._columns[key] = len(self.outputs)
+            self.outputs.append(self._output(pattern, first, squeezed))
+        return self._columns[key]
+
+    def _list(self, collect: Node) -> tuple[int | Slice, bool]:
+        """Where the entries of a list come from: a result of the scan, or a tensor that it reads.
+
+        And whether they lack the axis of size one along which they are concatenated.
+        """
+        parts: Any = collect.args[0]
+        dim, stacked = collect.args[3:5]
+        pattern, first = parts[-1], parts[0]
+        rank, whole = value_of(pattern).dim(), self.plan.matching.first == 0
+        squeezed = not stacked and same_size(value_of(pattern).shape[dim], 1)
+        along = None
+        if squeezed and whole and pattern.target is aten.unsqueeze.default:
+            if pattern.args[1] % rank == dim and self._is_last(pattern):
+                pattern, along = pattern.args[0], dim
+        if squeezed and along is None:
+            return self._column(pattern, first, dim), True
+        if whole and self._is_last(pattern) and (source := self.body.read(pattern)) is not None:
+            return source, squeezed
+        return self._column(pattern, first), squeezed
+
+    def _is_last(self, node: Node) -> bool:
+        return self.region.location(node) == self.region.last
+
+    def _is_wanted(self, node: Node) -> bool:
+        return any(self._is_after(user) for user in node.users) or any(
+            node in sunk.all_input_nodes for sunk in self.plan.sunk
+        )
+
+    def _scan(self) -> list[Node]:
+        graph, region, body = self.graph, self.region, self.body
+        if not body.slices:
+            body.slice(Slice(None, 0, INDEX))
+        name = f"scan_combine_graph_{region.number}"
+        setattr(graph.owning_module, name, body.finished(self.outputs))
+        initial = [carry.initial for carry in self.carries]
+        slices = [sliced(region, wanted) for wanted in body.slices]
+        initial, slices, fixed = self._apart(initial, slices, body.fixed)
+        combine = graph.get_attr(name)
+        scan = graph.call_function(
+            torch.ops.higher_order.scan, (combine, initial, slices, tuple(fixed))
+        )
+        values = [value_of(carry.value) for carry in self.carries]
+        count = value_of(region.count) if isinstance(region.count, Node) else region.count
+        with fake_mode(graph):
+            for output in self.outputs[len(values) :]:
+                value = value_of(output)
+                values.append(value.new_empty([count, *value.shape]))
+        scan.meta["val"] = tuple(values)
+        results = []
+        for number, value in enumerate(values):
+            results.append(graph.call_function(operator.getitem, (scan, number)))
+            results[-1].meta["val"] = value
+        return results
+
+    def _apart(self, *groups: list[Node]) -> list[list[Node]]:
+        """The inputs of a scan, which wants each in memory of its own."""
+        seen: set[Any] = set()
+
+        def own(node: Node) -> Node:
+            value = value_of(node)
+            if not isinstance(value, Tensor):
+                return node
+            memory = value.untyped_storage()._cdata
+            if memory in seen:
+                return call(self.graph, aten.clone.default, node)
+            seen.add(memory)
+            return node
+
+        return [[own(node) for node in group] for group in groups]
+
+    def _last(self, result: Node) -> Node:
+        return call(self.graph, aten.select.int, result, 0, -1)
+
+    def _replace(self, new: list[tuple[Node, Node]]) -> None:
+        """After the loop, its last step's values are the results of the scan."""
+        region = self.region
+        region.locate()
+        for node in self.plan.sunk:
+            self.after.prepend(node)
+        region.locate()
+        for node, result in new:
+            node.replace_all_uses_with(result, delete_user_cb=self._is_after)
+        index = region.index(region.last)
+        if index is not None and any(map(self._is_after, index.users)):
+            last = call(self.graph, operator.sub, region.count, 1)
+            index.replace_all_uses_with(last, delete_user_cb=self._is_after)
+
+    def _is_after(self, user: Node) -> bool:
+        return self.region.location(user) == AFTER
+
+    def _erase(self) -> None:
+        graph, region = self.graph, self.region
+        region.locate()
+        first = region.index(0)
+        if first is not None:
+            # What is wanted of the first step alone is computed before the scan.
+            first.replace_all_uses_with(0, delete_user_cb=lambda user: not _is_check(user))
+        for node in reversed(list(graph.nodes)):
+            step = region.location(node)
+            if node.target is KEEP:
+                self._release(node)
+            elif step not in (BEFORE, AFTER) and _is_check(node):
+                graph.erase_node(node)
+        for mark in [region.end, *reversed(region.markers)]:
+            mark.target = aten.scalar_tensor.default
+            mark.args = (0,)
+        graph.eliminate_dead_code()
+
+    def _release(self, kept: Node) -> None:
+        """A list of what an outer loop computes does not keep the steps of this one alive."""
+        if kept.args[1] == self.region.number:
+            self.graph.erase_node(kept)
+            return
+        values: Any = kept.args[0]
+        inside = range(self.region.steps)
+        kept.args = (
+            [
+                None if isinstance(v, Node) and self.region.location(v) in inside else v
+                for v in values
+            ],
+            *kept.args[1:],
+        )
+
+
+def _is_check(node: Node) -> bool:
+    return "_assert" in str(node.target) or "sym_constrain" in str(node.target)
