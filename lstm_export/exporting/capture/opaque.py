@@ -27,3 +27,8 @@ def opaque(
 def demand(condition: Any) -> None:
     """Tells torch what must hold of sizes, which makes equal ones one symbol."""
     torch._check(condition)  # type: ignore[no-untyped-call]
+
+
+def fix(size: Any, expected: int) -> None:
+    """Tells torch that a size is one number; a demand that it equal 1 would be taken for granted."""
+    demand(int(size) == expected)

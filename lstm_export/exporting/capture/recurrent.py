@@ -124,11 +124,12 @@ def _node(
     width = module.proj_size or module.hidden_size
     states = directions * module.num_layers
     # What torch's own forward demands: it fixes the widths, and ties the batch of all tensors.
-    demand(x.shape[2] == module.input_size)
+    fix(x.shape[2], module.input_size)
     for state, size in zip(initial, (width, module.hidden_size), strict=True):
         if state is not None:
-            for axis, expected in enumerate((states, batch, size)):
-                demand(state.shape[axis] == expected)
+            fix(state.shape[0], states)
+            demand(state.shape[1] == batch)
+            fix(state.shape[2], size)
     shapes = [(x.shape[0], x.shape[1], directions * width), (states, batch, width)]
     if cell_of(module) == "lstm":
         shapes.append((states, batch, module.hidden_size))
