@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn.utils import rnn
 from torch.nn.utils.rnn import PackedSequence
-from torch.overrides import TorchFunctionMode
 
 from lstm_export.errors import ExportError
 from lstm_export.exporting.capture.ragged import (
@@ -34,24 +35,23 @@ from lstm_export.exporting.capture.ragged import (
 
 _patch_lock = threading.Lock()
 _patch_users = 0
-_codes: dict[str, CodeType] = {}
-_originals: dict[str, Callable[..., Any]] = {}
+_originals: dict[str, FunctionType] = {}
 
 
 @contextlib.contextmanager
-def packed_capture(*, trim: bool = True) -> Iterator[None]:
+def packed_capture(*, trim: bool = True) -> Iterator[Known]:
     """Within the block, in this thread, packed sequences trace with any batch and any lengths.
 
     `trim` gives padded results torch's own length, that of the longest sequence, as a new size.
     A module that combines them with tensors of the padded input's length runs in eager torch only
     where the longest sequence fills it. If it cannot be traced with a new size, it can be with
-    `trim=False`, where both lengths are one.
+    `trim=False`, where both lengths are one. Gives what was packed.
     """
     _install()
-    previous, active.known = active.known, Known(trim)
+    known = Known(trim)
+    previous, active.known = active.known, known
     try:
-        with _Lists():
-            yield
+        yield known
     finally:
         active.known = previous
         _remove()
@@ -61,9 +61,8 @@ def _install() -> None:
     global _patch_users
     with _patch_lock:
         if _patch_users == 0:
-            for name in _TRACED:
-                function = getattr(rnn, name)
-                _codes[name] = function.__code__
+            for function in _TRACED:
+                name = function.__qualname__
                 _originals[name] = _copy(function)
                 function.__code__ = _dispatching(name)
         _patch_users += 1
@@ -74,11 +73,11 @@ def _remove() -> None:
     with _patch_lock:
         _patch_users -= 1
         if _patch_users == 0:
-            for name, code in _codes.items():
-                getattr(rnn, name).__code__ = code
+            for function in _TRACED:
+                function.__code__ = _originals[function.__qualname__].__code__
 
 
-def _copy(function: Any) -> Callable[..., Any]:
+def _copy(function: Any) -> FunctionType:
     copy = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
@@ -100,8 +99,8 @@ def _dispatching(name: str) -> CodeType:
 
 
 def dispatch(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What the function `name` of torch.nn.utils.rnn gives in this thread."""
-    function = _originals[name] if active.known is None else _TRACED[name]
+    """What torch's function `name` gives in this thread."""
+    function = _originals[name] if active.known is None else _BY_NAME[name]
     return function(*args, **kwargs)
 
 
@@ -120,7 +119,8 @@ def _pad_packed_sequence(
     total_length: Any = None,
 ) -> tuple[Tensor, Tensor]:
     values, batch, clean = padded(sequence)
-    lengths, length = batch.lengths, values.shape[0]
+    lengths = batch.lengths
+    length: Any = values.shape[0]
     if total_length is not None:
         length = total_length.item() if isinstance(total_length, Tensor) else total_length
     if not statically_known_true(length == values.shape[0]):
@@ -157,15 +157,6 @@ def _unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fal
     )
 
 
-_TRACED: dict[str, Callable[..., Any]] = {
-    "pack_padded_sequence": _pack_padded_sequence,
-    "pad_packed_sequence": _pad_packed_sequence,
-    "pack_sequence": _pack_sequence,
-    "unpack_sequence": _unpack_sequence,
-    "unpad_sequence": _unpad_sequence,
-}
-
-
 class LengthList(Sequence[int]):
     """A tensor's `.tolist()` while its number of elements is a symbol.
 
@@ -192,15 +183,10 @@ class LengthList(Sequence[int]):
         )
 
 
-class _Lists(TorchFunctionMode):
-    """`.tolist()` of a one-dimensional tensor with a symbolic size."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        if func is Tensor.tolist and args[0].dim() == 1 and _symbolic(args[0].shape[0]):
-            return LengthList(args[0])
-        return func(*args, **(kwargs or {}))
+def _tolist(tensor: Tensor) -> Any:
+    if tensor.dim() == 1 and _symbolic(tensor.shape[0]):
+        return LengthList(tensor)
+    return _originals[f"{type(tensor).__name__}.tolist"](tensor)
 
 
 def _symbolic(size: Any) -> bool:
@@ -213,3 +199,16 @@ def _tensor(lengths: Any) -> Tensor:
     if isinstance(lengths, Tensor):
         return lengths
     return torch.stack([torch.scalar_tensor(length, dtype=torch.int64) for length in lengths])
+
+
+# While torch traces, tensors are of these classes, and their own tolist asks no mode.
+_TRACED: dict[Any, Callable[..., Any]] = {
+    rnn.pack_padded_sequence: _pack_padded_sequence,
+    rnn.pad_packed_sequence: _pad_packed_sequence,
+    rnn.pack_sequence: _pack_sequence,
+    rnn.unpack_sequence: _unpack_sequence,
+    rnn.unpad_sequence: _unpad_sequence,
+    FakeTensor.tolist: _tolist,
+    FunctionalTensor.tolist: _tolist,
+}
+_BY_NAME = {function.__qualname__: traced for function, traced in _TRACED.items()}

@@ -21,12 +21,13 @@ class Steps:
     `lengths` and `sequence_lens` (batch,), in int64 and int32. By step and sequence,
     (sequence_length, batch): `valid`, whether it is one of the sequence; `ends`, whether it is
     the sequence's last; `mirrored`, its place where every sequence runs backwards and the padding
-    stays, which is its own inverse.
+    stays, which is its own inverse. `starts` (sequence_length, 1), whether a step is the first.
     """
 
     lengths: ir.Value
     sequence_lens: ir.Value
     valid: ir.Value
+    starts: ir.Value
     ends: ir.Value
     mirrored: ir.Value
 
@@ -48,6 +49,7 @@ def checked_steps(builder: Builder, lengths: ir.Value, padded: ir.Value) -> Step
         lengths=lengths,
         sequence_lens=builder.op("Cast", [lengths], {"to": ir.DataType.INT32}),
         valid=valid,
+        starts=builder.op("Equal", [column, zero]),
         ends=builder.op("Equal", [column, last]),
         mirrored=builder.op("Where", [valid, backwards, column]),
     )

@@ -24,7 +24,6 @@ from lstm_export.exporting.lowering.lengths import Steps, per_feature, without_p
 from lstm_export.exporting.lowering.operator import recurrent_operator
 from lstm_export.exporting.lowering.projection import (
     projected_recurrence,
-    state_columns,
     with_state_columns,
 )
 
@@ -83,7 +82,8 @@ class _Ragged:
         h, columns, W, label = self.h[place], [x], layer.W, "W"
         R = layer.R if layer.P is None else projected_recurrence(layer.R, layer.P)
         if layer.P is not None and h is not None:
-            columns.append(state_columns(builder, x, h, 1))
+            starts = per_feature(builder, self.steps.starts)
+            columns.append(builder.op("Where", [starts, h, builder.number(0)]))
             W, label, h = with_state_columns(W, layer.R), label + "_and_state", None
         if layers.wants_final_c:
             columns.append(self.padding)

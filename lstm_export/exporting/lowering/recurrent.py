@@ -28,7 +28,7 @@ def lower_recurrent(model: ir.Model, target: Target) -> None:
     # Lengths are measured first; what is padded again must still see how it was packed.
     for op_type in (LENGTHS, TRIM, UNPACK, PACK, OP_TYPE):
         for node in nodes:
-            if (node.domain, node.op_type) == (DOMAIN, op_type):
+            if (node.domain, node.op_type) == (DOMAIN, op_type) and node.graph is not None:
                 lowering.lower(node)
     for graph in model.graphs():
         graph.opset_imports.pop(DOMAIN, None)
