@@ -117,8 +117,8 @@ def _show_module(found: ModuleDiagnosis) -> None:
         emit(f"layer         {layer}")
     guess = "  (guessed; --example-shape says otherwise)" if found.guessed else ""
     emit(f"example       {' '.join(found.example)}{guess}")
-    for name in found.unregistered:
-        emit(f"unregistered  {name}: no optimiser ever saw it; assign it as an attribute")
+    for sentence in found.unregistered:
+        emit(f"unregistered  {sentence}")
     emit("")
     for outcome in found.stock:
         emit(f"{outcome.exporter:<13} {_outcome(outcome)}")

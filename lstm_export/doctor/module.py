@@ -45,7 +45,8 @@ class FoundLayer:
 
 @dataclass(frozen=True, slots=True)
 class ModuleDiagnosis:
-    """`report` is what our exporter gave, or None where it refused, with the reason `refusal`."""
+    """`report` is what our exporter gave, or None where it refused, with the reason `refusal`;
+    `unregistered` has a sentence for each attribute with parameters that no optimiser sees."""
 
     source: str
     module: str
@@ -100,10 +101,10 @@ def diagnose_module(
     time. Raises what load_factory, load_weights and example_arguments raise, and OptionError where
     no input can be guessed.
     """
+    from lstm_export.exporting.audit.registration import unregistered
     from lstm_export.exporting.example_inputs import example_arguments
     from lstm_export.exporting.factory import load_factory
     from lstm_export.exporting.guessed_inputs import guess_arguments
-    from lstm_export.exporting.unregistered import unregistered_parameters
     from lstm_export.exporting.weights_file import load_weights
 
     module = load_factory(source)
@@ -134,7 +135,7 @@ def diagnose_module(
         lines,
         not example_shapes,
         tuple(found_layers(module)),
-        tuple(unregistered_parameters(module)),
+        unregistered(module),
         tuple(outcomes),
         report,
         refusal,

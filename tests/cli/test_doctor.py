@@ -9,12 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 from onnx import TensorProto, helper, save
-from torch import nn
 
 from lstm_export.cli.main import run
-from lstm_export.exporting.unregistered import unregistered_parameters
 
 MODEL = """
 import torch
@@ -32,6 +29,13 @@ class Branches(Net):
     def forward(self, x):
         y = super().forward(x)
         return y if x.size(1) > 4 else -y
+
+class Listed(Net):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Linear(8, 1)]
+    def forward(self, x):
+        return self.layers[0](self.rnn(x)[0])
 
 def broken():
     raise ValueError("no file")
@@ -115,7 +119,7 @@ def test_bad_use(
         ([str(graph.parent / "absent.onnx")], "there is nothing at"),
         ([str(made.run)], "is no bundle"),
         ([str(model)], "which name in it gives the module?"),
-        ([f"{model}:absent"], "has no 'absent'. It holds Net, Branches, broken"),
+        ([f"{model}:absent"], "has no 'absent'. It holds Net, Branches, Listed, broken"),
         ([f"{model}:broken"], "raised ValueError: no file"),
         ([f"{model}:Net", "--example-shape", "z=1"], "has no such argument"),
         ([f"{model}:Net", "--weights", str(graph)], "not a torch checkpoint|would run code"),
@@ -153,6 +157,13 @@ def test_a_module_that_blocks_itself(model: Path, capsys: pytest.CaptureFixture[
     assert document["guessed"] is False
 
 
+def test_parameters_that_never_trained(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", f"{model}:Listed", "--no-stock"]) == 1
+    text = capsys.readouterr().out
+    assert "unregistered  layers[0] (Listed) holds 2 parameters that are not registered" in text
+    assert "lstm_export   cannot: " in text
+
+
 @pytest.mark.slow
 def test_a_module_and_torchs_own_exporters(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", f"{model}:Net", "--json"]) == 0
@@ -160,28 +171,3 @@ def test_a_module_and_torchs_own_exporters(model: Path, capsys: pytest.CaptureFi
     assert [one["exporter"] for one in document["stock"]] == ["torch dynamo", "torch legacy"]
     assert all(one["verdict"] == "right" for one in document["stock"])
     assert document["report"]["nodes"] < min(one["nodes"] for one in document["stock"])
-
-
-class Hidden(nn.Module):
-    """Parameters where no optimiser looks, and some where one does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = torch.nn.utils.parametrizations.weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
-        self.old = torch.nn.utils.weight_norm(nn.LSTM(3, 4), "weight_hh_l0")
-        self.layers = [nn.Linear(4, 4, bias=False)]
-        self.by_name = {"a": (nn.Parameter(torch.zeros(2)),)}
-        self.scale = torch.ones(1, requires_grad=True)
-        self.also = [self.lstm]
-        self.constant = torch.ones(1)
-        self.computed = self.scale * 2
-
-
-@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
-def test_parameters_that_are_not_registered() -> None:
-    assert unregistered_parameters(Hidden()) == [
-        "layers[0].weight",
-        "by_name['a'][0]",
-        "scale",
-    ]
-    assert unregistered_parameters(nn.Sequential(nn.LSTM(3, 4), nn.LSTM(4, 4))) == []
