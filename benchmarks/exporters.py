@@ -5,6 +5,7 @@ is run in onnxruntime at other shapes against the module under the parity rule. 
 writes docs/exporters.md. Some of the models, the last two, cannot be a file at all.
 
     python benchmarks/exporters.py [--jobs 2] [--only lstm,gru] [--keras torch=python --keras ...]
+        [--results FILE]
 
 `--keras BACKEND=PYTHON` adds a column for Keras on a backend, run by an interpreter that has keras,
 onnxruntime and what that backend's export needs.
@@ -13,6 +14,7 @@ onnxruntime and what that backend's export needs.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -93,12 +95,28 @@ def cell(name: str, exporter: str, rounds: int, program: list[str] | None) -> St
     if exporter.startswith("keras"):
         if name not in KERAS_ROWS:
             return None
-        backend = exporter.removeprefix("keras ")
+        backend = exporter.removeprefix("keras ").lower()
         # Another interpreter may have Keras and not this package.
         path = os.pathsep.join(filter(None, (str(HERE.parent), os.environ.get("PYTHONPATH"))))
         program = ["env", f"KERAS_BACKEND={backend}", f"PYTHONPATH={path}", *(program or [])]
     request = Request(f"{MODELS}:{name}", exporter, ROWS[name][1], rounds=rounds)
     return export_apart(request, timeout=TIMEOUT, program=program)
+
+
+Results = dict[tuple[str, str], StockOutcome | None]
+
+
+def stored(file: Path | None) -> Results:
+    """The cells that an earlier run left in `file`."""
+    if file is None or not file.is_file():
+        return {}
+    rows = json.loads(file.read_text(encoding="utf-8"))
+    return {(name, heading): one and StockOutcome(**one) for name, heading, one in rows}
+
+
+def store(file: Path, results: Results) -> None:
+    rows = [[*cell, one and one.to_dict()] for cell, one in results.items()]
+    file.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 def shown(outcome: StockOutcome | None, *, impossible: bool) -> str:
@@ -112,9 +130,7 @@ def shown(outcome: StockOutcome | None, *, impossible: bool) -> str:
     return word
 
 
-def page(
-    headings: list[str], results: dict[tuple[str, str], StockOutcome | None], names: list[str]
-) -> Iterator[str]:
+def page(headings: list[str], results: Results, names: list[str]) -> Iterator[str]:
     packages = ("torch", "onnx", "onnxscript", "onnxruntime")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     yield "# What exporters make of recurrent networks"
@@ -165,6 +181,7 @@ def page(
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare exporters on recurrent models.")
     parser.add_argument("--jobs", type=int, default=2, help="exports side by side")
+    parser.add_argument("--results", type=Path, help="JSON: what it holds is not run again")
     parser.add_argument("--only", help="rows, separated by commas; then no page is written")
     parser.add_argument("--keras", action="append", default=[], metavar="BACKEND=PYTHON")
     options = parser.parse_args()
@@ -172,15 +189,20 @@ def main() -> None:
     names = options.only.split(",") if options.only else list(ROWS)
     table = columns(keras)
     cells = [(name, heading) for name in names for heading in table]
+    known = stored(options.results)
     with ThreadPoolExecutor(options.jobs) as pool:
-        outcomes = pool.map(lambda one: cell(one[0], *table[one[1]]), cells)
-        results = {}
+        outcomes = pool.map(
+            lambda one: known[one] if one in known else cell(one[0], *table[one[1]]), cells
+        )
         for (name, heading), outcome in zip(cells, outcomes, strict=True):
-            results[name, heading] = outcome
+            known[name, heading] = outcome
+            if options.results:
+                store(options.results, known)
             text = (
                 "-" if outcome is None else f"{shown(outcome, impossible=False)} {outcome.detail}"
             )
             print(f"{name:22} {heading:30} {text.replace('*', '')}", file=sys.stderr, flush=True)
+    results = {one: known[one] for one in cells}
     lines = "\n".join(page(list(table), results, names)).rstrip() + "\n"
     print(lines)
     if not options.only:
