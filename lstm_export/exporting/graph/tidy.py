@@ -1,22 +1,34 @@
 """What every exported graph goes through: nothing superfluous, nothing of this machine.
 
 The exporter leaves stack traces, absolute paths, and value names that depend on what ran before.
-Names here follow from the graph alone, so the same source gives the same bytes everywhere.
+Names here follow from the graph alone, so the same source gives the same bytes everywhere. The
+bodies of Scan, Loop and If are treated alike; their names are unique across the whole model, since
+they may use the values around them.
 """
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir import tape
 
+from lstm_export.exporting.graph.walk import bodies, graphs
+
+_TRACED = re.compile(
+    r"(val|shape|position|constant)(_-?\d+)*|(.*\.)?lifted_tensor_\d+|_?(scalar_)?tensor(_\w*)?\d*"
+)
+"""Names that tracing, lowering or an earlier tidying gave to constants."""
+
 
 def tidy(model: ir.Model) -> None:
     """Simplifies, prunes, renames and strips `model`, in place."""
     _select_from_parts(model.graph)
-    _remove_dead(model.graph)
+    prune(model.graph)
     _strip(model)
-    _rename(model.graph)
+    rename(model.graph)
 
 
 def _select_from_parts(graph: ir.Graph) -> None:
@@ -57,72 +69,121 @@ def _read_part(graph: ir.Graph, node: ir.Node, part: ir.Value | None, position: 
     ir.convenience.replace_nodes_and_values(graph, node, [node], recorded.nodes, [old], [new])
 
 
-def _remove_dead(graph: ir.Graph) -> None:
+def prune(graph: ir.Graph) -> None:
+    """Removes nodes and initializers that nothing uses."""
     for node in reversed(list(graph)):
+        for inner in bodies(node):
+            prune(inner)
         if not any(value.is_graph_output() or value.uses() for value in node.outputs):
-            graph.remove(node, safe=True)
+            _remove(graph, node)
     for name, value in list(graph.initializers.items()):
         if not value.uses() and not value.is_graph_output():
             del graph.initializers[name]
+
+
+def _remove(graph: ir.Graph, node: ir.Node) -> None:
+    """Removes `node` and what its bodies use of the values around them."""
+    for inner in bodies(node):
+        inner.outputs.clear()
+        for one in reversed(list(inner)):
+            _remove(inner, one)
+    graph.remove(node, safe=True)
 
 
 def _strip(model: ir.Model) -> None:
     model.producer_name, model.producer_version = "lstm_export", None
     model.doc_string, model.domain, model.model_version = None, None, None
     model.metadata_props.clear()
-    graph = model.graph
-    graph.name, graph.doc_string = "model", None
-    graph.metadata_props.clear()
-    ends = {id(value) for value in [*graph.inputs, *graph.outputs]}
-    for node in graph:
-        node.doc_string = None
-        node.metadata_props.clear()
-        for value in node.outputs:
+    model.graph.name = "model"
+    for graph in graphs(model.graph):
+        graph.doc_string = None
+        graph.metadata_props.clear()
+        ends = [*graph.inputs, *graph.outputs]
+        kept = {id(value) for value in ends}
+        for node in graph:
+            node.doc_string = None
+            node.metadata_props.clear()
+            for value in node.outputs:
+                value.metadata_props.clear()
+                if id(value) not in kept:
+                    # Runtimes infer these shapes; torch's carry symbols of its own.
+                    value.shape = value.type = None
+        for value in [*ends, *graph.initializers.values()]:
+            value.doc_string = None
             value.metadata_props.clear()
-            if id(value) not in ends:
-                # Runtimes infer these shapes; torch's carry symbols of its own.
-                value.shape = value.type = None
-    for value in [*graph.inputs, *graph.outputs, *graph.initializers.values()]:
-        value.doc_string = None
-        value.metadata_props.clear()
+        if graph is not model.graph:
+            for value in ends:
+                value.shape = _unnamed(value.shape)
 
 
-def _rename(graph: ir.Graph) -> None:
-    kept = {value.name for value in [*graph.inputs, *graph.outputs]}
-    counts: dict[str, int] = {}
+def _unnamed(shape: ir.Shape | None) -> ir.Shape | None:
+    return None if shape is None else ir.Shape([d if isinstance(d, int) else None for d in shape])
+
+
+def rename(graph: ir.Graph) -> None:
+    """Names everything but the graph's ends and its parameters by type and place."""
+    ends = [*graph.inputs, *graph.outputs]
+    names = _Names({value.name or "" for value in ends}, {id(value) for value in ends})
+    _rename_nodes(graph, names)
+    for value in ends:
+        if value.is_initializer():
+            names.initializers.setdefault(id(value), value)
+    _rename_initializers(graph, names)
+
+
+@dataclass
+class _Names:
+    """Names that are taken, values that keep theirs, and initializers in order of use."""
+
+    taken: set[str]
+    ends: set[int]
+    counts: dict[str, int] = field(default_factory=dict)
+    initializers: dict[int, ir.Value] = field(default_factory=dict)
+
+    def give(self, value: ir.Value, name: str) -> None:
+        while name in self.taken:
+            name += "_"
+        value.name = name
+        self.taken.add(name)
+
+
+def _rename_nodes(graph: ir.Graph, names: _Names) -> None:
     for node in graph:
         kind = node.op_type.lower()
-        counts[kind] = counts.get(kind, 0) + 1
-        node.name = f"{kind}_{counts[kind]}"
+        number = names.counts[kind] = names.counts.get(kind, 0) + 1
+        node.name = f"{kind}_{number}"
         for position, value in enumerate(node.outputs):
-            if value.is_graph_output():
-                continue
-            value.name = f"{node.name}_{position}" if len(node.outputs) > 1 else node.name
-            while value.name in kept:
-                value.name += "_"
-    _rename_initializers(graph, kept)
+            if id(value) not in names.ends:
+                several = len(node.outputs) > 1
+                names.give(value, f"{node.name}_{position}" if several else node.name)
+        for given in node.inputs:
+            if given is not None and given.is_initializer():
+                names.initializers.setdefault(id(given), given)
+        for inner in bodies(node):
+            inner.name = f"{node.name}_body"
+            for position, value in enumerate(inner.inputs):
+                names.give(value, f"{node.name}_input_{position}")
+            _rename_nodes(inner, names)
 
 
-def _rename_initializers(graph: ir.Graph, kept: set[str | None]) -> None:
+def _rename_initializers(graph: ir.Graph, names: _Names) -> None:
     """Parameters keep their names; constants that tracing made are numbered in order of use."""
-    ordered: dict[int, ir.Value] = {}
-    for node in graph:
-        for value in node.inputs:
-            if value is not None and value.is_initializer():
-                ordered.setdefault(id(value), value)
-    graph.initializers.clear()
+    owners = {id(v): one for one in graphs(graph) for v in one.initializers.values()}
+    for one in graphs(graph):
+        one.initializers.clear()
     number = 0
-    for value in ordered.values():
-        if _traced_name(value.name or ""):
+    for value in names.initializers.values():
+        name = value.name or ""
+        if _traced_name(name):
             number += 1
-            value.name = f"constant_{number}"
-        while value.name in kept or value.name in graph.initializers:
-            value.name = f"{value.name}_"
-        graph.register_initializer(value)
+            name = f"constant_{number}"
+        if id(value) not in names.ends:
+            names.give(value, name)
+        owners[id(value)].register_initializer(value)
 
 
 def _traced_name(name: str) -> bool:
-    return name.split("_")[0] in ("val", "lifted", "scalar", "tensor", "shape", "position", "")
+    return not name or _TRACED.fullmatch(name) is not None
 
 
 def _constant(value: ir.Value | None) -> np.ndarray | None:
