@@ -50,10 +50,14 @@ class Variable:
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """A function applied to each feature: Sigmoid, Tanh, Relu or Exp."""
+    """A function applied to each feature: Sigmoid, Tanh, Relu or Exp.
+
+    `value` is the tensor that holds it, where one does.
+    """
 
     function: str
     argument: Expression
+    value: ir.Value | None = None
 
     @property
     def width(self) -> int:
@@ -139,11 +143,13 @@ class Expression:
     def monomials(self) -> list[tuple[Monomial, Array]]:
         return list(self.terms.values())
 
-    def is_atom(self) -> bool:
-        """Whether this is one atom and nothing else."""
-        return len(self.terms) == 1 and all(
-            len(monomial) == 1 and is_ones(coefficient) for monomial, coefficient in self.monomials
-        )
+    @property
+    def atom(self) -> Atom | None:
+        """The one atom that this is, if it is nothing else."""
+        if len(self.terms) != 1:
+            return None
+        ((monomial, coefficient),) = self.monomials
+        return monomial[0] if len(monomial) == 1 and is_ones(coefficient) else None
 
     def __add__(self, other: Expression) -> Expression:
         return Expression(self.width, [*self.monomials, *other.monomials])

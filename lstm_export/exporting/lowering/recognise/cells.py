@@ -111,7 +111,7 @@ def gru(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
 
 def rnn(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
     """h' = tanh or relu of a linear function. Raises NoCellError."""
-    gate = _only_atom(next_h)
+    gate = next_h.atom
     if not isinstance(gate, Gate) or gate.function not in ("Tanh", "Relu"):
         raise NoCellError("the new state is not tanh or relu of a linear function")
     found = _with_gates("rnn", [gate.argument], h, is_input)
@@ -130,8 +130,8 @@ def _with_gates(cell: Cell, gates: list[Expression], h: Variable, is_input: IsIn
             if not monomial:
                 bias[part] = coefficient
                 continue
-            atom = monomial[0]
-            if len(monomial) > 1 or not isinstance(atom, Variable):
+            atom = _as_variable(monomial[0])
+            if len(monomial) > 1 or atom is None:
                 raise NoCellError("a gate is not a linear function of input and state")
             if atom.key == h.key:
                 R[part] = as_matrix(coefficient)
@@ -146,6 +146,13 @@ def _with_gates(cell: Cell, gates: list[Expression], h: Variable, is_input: IsIn
     variables = tuple(variable for variable, _ in blocks.values())
     W = np.concatenate([block for _, block in blocks.values()], axis=1)
     return FoundCell(cell, variables, W, R, bias)
+
+
+def _as_variable(atom: Atom) -> Variable | None:
+    """An atom as the tensor that holds it."""
+    if isinstance(atom, Gate) and atom.value is not None:
+        return Variable(atom.value, atom.width)
+    return atom if isinstance(atom, Variable) else None
 
 
 def _divided(expression: Expression, atom: Atom) -> tuple[Expression, Expression]:
@@ -187,18 +194,14 @@ def _without(monomial: Monomial, atom: Atom) -> Monomial | None:
 
 def _sigmoid(expression: Expression, what: str) -> Expression:
     """a, where the expression is sigmoid(a); −a, where it is 1 − sigmoid(a)."""
-    atom = _only_atom(expression)
+    atom = expression.atom
     if isinstance(atom, Gate) and atom.function == "Sigmoid":
         return atom.argument
     ones = Expression.constant(np.ones(expression.width))
-    atom = _only_atom(ones + -expression)
+    atom = (ones + -expression).atom
     if isinstance(atom, Gate) and atom.function == "Sigmoid":
         return -atom.argument
     raise NoCellError(f"{what} is not a sigmoid gate{_blocking(expression)}")
-
-
-def _only_atom(expression: Expression) -> Atom | None:
-    return expression.monomials[0][0][0] if expression.is_atom() else None
 
 
 def _reset(n: Expression, h: Variable) -> tuple[Expression, Expression, Expression]:

@@ -70,7 +70,7 @@ class Interpreter:
         if value in self.stops or node is None or node.domain not in ("", "ai.onnx"):
             raise OpaqueError
         if node.op_type in _FUNCTIONS:
-            return Expression.of(Gate(node.op_type, self._operand(node, 0)))
+            return Expression.of(Gate(node.op_type, self._operand(node, 0), value))
         method = getattr(self, f"_{node.op_type.lower()}", None)
         if method is None:
             raise OpaqueError
@@ -230,7 +230,7 @@ class Interpreter:
         """What a matrix is applied to: of an input, the tensor itself."""
         assert value is not None
         found = self.expression(value)
-        if self.is_sequence(value) and not found.is_atom():
+        if self.is_sequence(value) and not isinstance(found.atom, Variable):
             return Expression.of(self._variable(value))
         return found
 
@@ -250,10 +250,8 @@ def _only_constant(expression: Expression) -> Array | None:
 def _sigmoid_by_exp(divisor: Expression) -> Expression:
     """1 / (1 + exp(−a)) is sigmoid(a)."""
     rest = divisor + Expression.constant(np.full(divisor.width, -1.0))
-    if rest.is_atom():
-        atom = rest.monomials[0][0][0]
-        if isinstance(atom, Gate) and atom.function == "Exp":
-            return Expression.of(Gate("Sigmoid", -atom.argument))
+    if isinstance(rest.atom, Gate) and rest.atom.function == "Exp":
+        return Expression.of(Gate("Sigmoid", -rest.atom.argument))
     raise OpaqueError
 
 

@@ -70,7 +70,7 @@ def _as_cell(interpreter: Interpreter, states: Sequence[State], sequences: Seque
     next_h, *next_c = (interpreter.expression(state.next) for state in states)
     if c:
         return lstm(h, c[0], next_h, next_c[0], is_input)
-    if next_h.is_atom() and isinstance(next_h.monomials[0][0][0], Gate):
+    if isinstance(next_h.atom, Gate):
         return rnn(h, next_h, is_input)
     return gru(h, next_h, is_input)
 
