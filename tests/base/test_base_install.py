@@ -69,7 +69,9 @@ def test_verifying_the_golden_values() -> None:
     assert lstm_export.verify(BUNDLE).passed
 
 
-@pytest.mark.parametrize("command", [["verify"], ["inspect"]])
+@pytest.mark.parametrize(
+    "command", [["verify"], ["inspect"], ["doctor", "--for", "openvino,tract"]]
+)
 def test_commands_on_the_bundle(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, str(BUNDLE), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)
