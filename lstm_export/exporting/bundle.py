@@ -1,73 +1,53 @@
-"""A run as a bundle: trace, check against the golden values, write everything or nothing."""
+"""`export_bundle`: a training run, or any module with recurrent layers, as a bundle."""
 
 from __future__ import annotations
 
-import platform
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import onnx
-import torch
+from torch import nn
 
-import lstm_export
-from lstm_export.bundle.golden import golden_bytes
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.bundle.manifest import Manifest, Provenance
-from lstm_export.bundle.write import write_bundle
-from lstm_export.checkpoint import read_checkpoint
-from lstm_export.exporting.card import model_card
-from lstm_export.exporting.check import settle_golden
-from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
-from lstm_export.exporting.golden import golden_candidates
-from lstm_export.exporting.module import IR_VERSION, OPSET_VERSION
+from lstm_export.bundle.manifest import Manifest
+from lstm_export.errors import OptionError
+from lstm_export.exporting.module_bundle import export_module_bundle
+from lstm_export.exporting.options import GraphOptions
+from lstm_export.exporting.run_bundle import export_run
 from lstm_export.exporting.target import Target
 from lstm_export.files import refuse_existing_folder
-from lstm_export.nn.build import build
 
 
 def export_bundle(
-    source: str | Path, path: str | Path, *, force: bool = False, target: Target = "portable"
+    source: str | Path | nn.Module,
+    path: str | Path,
+    *,
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    dynamic_axes: Mapping[str, Any] | None = None,
+    target: Target = "portable",
+    force: bool = False,
 ) -> Manifest:
-    """Exports the training run at `source` as a bundle at `path`; returns its manifest.
+    """Exports `source` as a bundle at `path`; returns its manifest.
 
-    The graphs depend on the run's checkpoint alone: the same checkpoint gives the same bytes.
-    Raises CheckpointError if the run cannot be read, ExportError if the graphs do not keep the
-    parity rule, OutputError if `path` exists (without `force`) or cannot be written.
+    `source` is the folder of a training run; or a module, with `args` and `kwargs` and the rest as
+    for `export_onnx`. Nothing is written unless the graphs give torch's numbers. Raises
+    CheckpointError if a run cannot be read, OptionError for arguments that do not fit, ExportError
+    or ParityError as `export_onnx` does, OutputError if `path` exists (without `force`) or cannot
+    be written.
     """
-    run, path = Path(source), Path(path)
-    refuse_existing_folder(path, force=force, marker=LAYOUT.manifest)
-    checkpoint = read_checkpoint(run)
-    description = checkpoint.description
-    model = build(checkpoint)
-    specs = forecast_graphs(description.forecast)
-    graphs = {name: export_forecast(model, name, target) for name in specs}
-    candidates = golden_candidates(model, checkpoint.weights, specs)
-    golden, parity = settle_golden(graphs, candidates)
-    manifest = Manifest(
-        task="forecast",
-        graphs=specs,
-        opset_version=OPSET_VERSION,
-        ir_version=IR_VERSION,
-        files={},
-        provenance=Provenance(
-            source_kind="run",
-            data=description.data,
-            seed=description.seed,
-            metrics=description.metrics,
-            versions={**description.versions, **_versions()},
-        ),
-        forecast=description.forecast,
-        variants={"float32": LAYOUT.model},
-        parity=parity,
-    )
-    card = model_card(description.forecast, description.data.name, parity)
-    contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
-    return write_bundle(path, manifest, contents, force=force)
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "lstm_export": lstm_export.__version__,
-        "torch": torch.__version__,
-        "onnx": onnx.__version__,
-        "python": platform.python_version(),
-    }
+    options = GraphOptions(input_names, output_names, dynamic_axes, target)
+    of_module = (args, kwargs, input_names, output_names, dynamic_axes)
+    refuse_existing_folder(Path(path), force=force, marker=LAYOUT.manifest)
+    if isinstance(source, nn.Module):
+        if args is None and not kwargs:
+            raise OptionError("a module needs args: an example of what it is called with")
+        args = () if args is None else args
+        return export_module_bundle(source, Path(path), args, kwargs, options, force=force)
+    if not isinstance(source, str | Path):
+        raise OptionError(f"source: expected a run folder or a module, got {type(source).__name__}")
+    if any(value is not None for value in of_module):
+        raise OptionError("args, kwargs, names and dynamic_axes are for modules; a run has its own")
+    return export_run(Path(source), Path(path), force=force, target=target)

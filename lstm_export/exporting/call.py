@@ -1,7 +1,7 @@
 """How a module is called: its arguments as a flat row of named tensors.
 
-A graph has flat inputs; `forward` takes tuples, lists, dicts and packed sequences of tensors, nested
-as it likes. `Call` goes from the one to the other and back.
+A graph has flat inputs; `forward` takes tuples, lists, dicts and packed sequences of tensors,
+nested as it likes. `Call` goes from the one to the other and back.
 
 Inputs are named for forward's arguments: `x`; `x_0`, `x_1` inside a tuple or list; `x_key` inside a
 dict; `args_0`, `args_1` for `*args`; the key itself for `**kwargs`.
@@ -93,7 +93,7 @@ def describe_call(
     examples become float32, whatever they were. Raises OptionError if forward does not take these
     arguments, or the names do not fit.
     """
-    args = tuple(args) if isinstance(args, tuple | list) else (args,)
+    args = tuple(args) if type(args) in (tuple, list) else (args,)
     args, bound = _bound(module, args, dict(kwargs or {}))
     collector = _Collector(integers_vary)
     signature = inspect.signature(module.forward)

@@ -1,69 +1,22 @@
-"""The bundle's README: what the model is and five lines to run it."""
+"""Model cards: a template filled in, everything in it safe for Markdown."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from lstm_export.bundle.manifest import ParitySummary
-from lstm_export.contract import Column, Forecast
 
-_TEMPLATE = Path(__file__).with_name("card.md.jinja")
-
-
-def model_card(forecast: Forecast, name: str, parity: ParitySummary) -> str:
-    """The card of a forecaster trained on the data set `name`."""
-    window, recurrent = forecast.window, forecast.recurrent
-    directions = ", two directions" if recurrent.bidirectional else ""
-    projection = f", projected to {recurrent.proj_size}" if recurrent.proj_size else ""
-    facts = [
-        ("inputs", ", ".join(_with_unit(column) for column in forecast.features)),
-        ("targets", ", ".join(_with_unit(column) for column in forecast.targets)),
-        ("horizon", f"{window.horizon} row{'s' if window.horizon != 1 else ''}"),
-        ("context", f"{window.context_length} rows"),
-        (
-            "network",
-            f"{recurrent.cell.upper()}, {recurrent.num_layers} layer"
-            f"{'s' if recurrent.num_layers != 1 else ''} of {recurrent.hidden_size}"
-            f"{projection}{directions}",
-        ),
-    ]
-    if forecast.time is not None:
-        facts.append(("time step", f"{forecast.time.step} {forecast.time.unit}"))
+def render_card(template: str, **values: Any) -> str:
+    """The card that the file `template` beside this module gives with `values`."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        title=_markdown(f"Forecast of {', '.join(c.name for c in forecast.targets)}"),
-        summary=_markdown(f"A recurrent forecaster trained on {name}, exported by lstm-export."),
-        facts=[(label, _markdown(value)) for label, value in facts],
-        preprocessing=_preprocessing(forecast),
-        history=window.history,
-        horizon=window.horizon,
-        shortest=window.shortest,
-        width=len(forecast.features),
-        outputs=len(forecast.targets),
-        features=_markdown(", ".join(c.name for c in forecast.features)),
-        targets=_markdown(", ".join(c.name for c in forecast.targets)),
-        causal=forecast.causal,
-        parity=parity,
-    )
+    text = Path(__file__).with_name(template).read_text(encoding="utf-8")
+    return environment.from_string(text).render(**values)
 
 
-def _with_unit(column: Column) -> str:
-    return f"{column.name} [{column.unit}]" if column.unit else column.name
-
-
-def _preprocessing(forecast: Forecast) -> str:
-    steps = []
-    if forecast.window.difference:
-        steps.append(f"differencing over {forecast.window.difference} rows")
-    if forecast.input_scaling.kind != "none":
-        steps.append(f"{forecast.input_scaling.kind} scaling")
-    return f"{' and '.join(steps)} inside the graph" if steps else "no preprocessing is needed"
-
-
-def _markdown(text: str) -> str:
-    """Column names are the user's: none of them may end a table row or start a code block."""
+def markdown(text: str) -> str:
+    """Names are the user's: none of them may end a table row or start a code block."""
     return text.replace("|", "\\|").replace("`", "'").replace("\n", " ")

@@ -39,7 +39,6 @@ def export_forecast(model: Forecaster, graph: str, target: Target = "portable") 
         module,
         [_zeros(tensor, example) for tensor in spec.inputs],
         Contract(task="forecast", graph=spec, forecast=forecast),
-        shortest={SEQUENCE_LENGTH: shortest},
         target=target,
     )
 

@@ -7,6 +7,7 @@ they entered. Here the first to enter notes the filters and the last to leave pu
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -35,3 +36,15 @@ def no_warnings() -> Iterator[None]:
             if _users == 0:
                 _caught.__exit__(None, None, None)
                 _caught = None
+
+
+@contextlib.contextmanager
+def no_chatter() -> Iterator[None]:
+    """Within the block torch's exporter logs errors alone: its hints are not for the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -40,6 +40,8 @@ def joined(recorder: Recorder, tensors: Sequence[Any], dim: int, *, stack: bool)
     """What torch.stack or torch.cat of `tensors` stands for, None if no loop has to do with it."""
     if not all(isinstance(tensor, Tensor) for tensor in tensors):
         return None
+    if any(recorder.maker(tensor) == (loop, 1) for tensor in tensors for loop in recorder.open[-1:]):
+        recorder.settle()
     _expect_no_part_of_an_open_loop(recorder, tensors)
     if (run := _run(recorder, tensors)) is not None:
         return _around(recorder, list(tensors), run, dim, stack)
@@ -54,14 +56,19 @@ def _around(recorder: Recorder, tensors: list[Tensor], run: _Run, dim: int, stac
     groups = [entries[at : at + run.width] for at in range(0, len(entries), run.width)]
     if run.backwards:
         groups.reverse()
-    if run.width == 1:
-        parts, stacked = [group[0] for group in groups], stack
-    else:
-        join = torch.stack if stack else torch.cat
-        parts, stacked = [join(group, dim) for group in groups], False
-    whole: Tensor = torch.ops.lstm_export.collect(
-        parts, run.loop.count, run.loop.number, dim, stacked, run.backwards
-    )
+    columns = [list(column) for column in zip(*groups, strict=True)]
+    stacked = stack or run.width > 1
+    wholes: list[Tensor] = [
+        torch.ops.lstm_export.collect(
+            column, run.loop.count, run.loop.number, dim, stacked, run.backwards
+        )
+        for column in columns
+    ]
+    whole = wholes[0]
+    if run.width > 1:
+        # Several entries from each step alternate.
+        beside = torch.stack(wholes, dim + 1) if stack else torch.cat(wholes, dim + 1)
+        whole = beside.flatten(dim, dim + 1)
     before, after = tensors[: run.start], tensors[run.stop :]
     if not before and not after:
         return whole
@@ -108,6 +115,8 @@ def _run_of(loop: Loop, numbers: list[int | None], steps: int) -> _Run | None:
 
 def _expect_no_part_of_an_open_loop(recorder: Recorder, tensors: Sequence[Tensor]) -> None:
     for loop in recorder.open:
+        if loop.implicit:
+            continue
         makers = [recorder.maker(tensor) for tensor in tensors]
         numbers = {maker[1] for maker in makers if maker is not None and maker[0] is loop}
         if len(tensors) > 1 and len(numbers) > 1 and not _same_size_each_step(loop, numbers):

@@ -24,6 +24,7 @@ from lstm_export.errors import ExportError
 from lstm_export.exporting.blame import blame
 from lstm_export.exporting.capture import indexing
 from lstm_export.exporting.capture.joining import SPREAD, joined
+from lstm_export.exporting.capture.lists import follow
 from lstm_export.exporting.capture.sequences import slices
 from lstm_export.exporting.capture.stand_ins import place
 from lstm_export.exporting.capture.steps import STEPS, Recorder, active, refusal
@@ -128,7 +129,10 @@ def _intercepted(
     kwargs: Mapping[str, Any],
 ) -> Any:
     handler = _HANDLERS.get(func)
-    return NotImplemented if handler is None else handler(recorder, *args, **kwargs)
+    result = NotImplemented if handler is None else handler(recorder, *args, **kwargs)
+    if result is NotImplemented:
+        follow(recorder, args, kwargs)
+    return result
 
 
 def _getitem(recorder: Recorder, x: Tensor, key: Any) -> Any:

@@ -30,5 +30,5 @@ def demand(condition: Any) -> None:
 
 
 def fix(size: Any, expected: int) -> None:
-    """Tells torch that a size is one number; a demand that it equal 1 would be taken for granted."""
+    """Tells torch that a size is one number. It takes a mere demand that it equal 1 for granted."""
     demand(int(size) == expected)

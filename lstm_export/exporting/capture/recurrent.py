@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
-from lstm_export.exporting.capture.opaque import demand
+from lstm_export.exporting.capture.opaque import demand, fix
 from lstm_export.exporting.capture.ragged import packed, padded
 from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
 

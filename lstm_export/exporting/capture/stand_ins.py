@@ -91,9 +91,9 @@ class _Reversed(metaclass=_StandIn):
 
     @classmethod
     def symbolic(cls, recorder: Recorder, sequence: Any) -> Any:
-        if isinstance(sequence, Steps):
-            return sequence.backwards()
-        return NotImplemented
+        if isinstance(sequence, list | tuple) and filled_by(recorder, sequence) is not None:
+            sequence = per_step(recorder, sequence)
+        return sequence.backwards() if isinstance(sequence, Steps) else NotImplemented
 
 
 def _len(sized: Any, /) -> Any:
@@ -111,6 +111,9 @@ def _len(sized: Any, /) -> Any:
 
 def _length(recorder: Recorder, values: Any) -> Any:
     """How many entries a list would have, had the loops that filled it run in full."""
+    if (filled := filled_by(recorder, values)) is not None:
+        loop, width = filled
+        return loop.count * width + builtins.len(values) - width * recorder.steps
     for loop in recorder.open:
         made = _numbers(recorder, values).get(loop, [])
         width = made.count(0)
@@ -119,19 +122,18 @@ def _length(recorder: Recorder, values: Any) -> Any:
             now = builtins.len(made) // width - loop.step
             assert loop.index is not None
             return (loop.index + now) * width + others
-    if (filled := filled_by(recorder, values)) is None:
-        return builtins.len(values)
-    loop, width = filled
-    others = builtins.len(values) - width * recorder.steps
-    return loop.count * width + others
+    return builtins.len(values)
 
 
 def filled_by(recorder: Recorder, values: Any) -> Any:
     """The loop that filled a list and how many entries each step gave it, None if none did."""
     for loop, numbers in _numbers(recorder, values).items():
         width = numbers.count(1)
-        if loop.ended and width and builtins.len(numbers) == width * recorder.steps:
-            return loop, width
+        if width and builtins.len(numbers) == width * recorder.steps:
+            if loop.implicit:
+                recorder.settle()
+            if loop.ended:
+                return loop, width
     return None
 
 

@@ -30,13 +30,16 @@ STEPS = 3
 
 
 @torch.library.custom_op("lstm_export::step", mutates_args=())
-def step(count: int, loop: int, number: int, place: str) -> Tensor:
-    """Marks where step `number` of a loop of `count` steps begins; yields its number."""
+def step(count: int, loop: int, number: int, place: str, implicit: bool) -> Tensor:
+    """Marks where step `number` of a loop of `count` steps begins; yields its number.
+
+    An `implicit` loop was recognised by what it uses (`lists`), and may turn out to be none.
+    """
     return torch.tensor(number)
 
 
 @step.register_fake
-def _(count: int, loop: int, number: int, place: str) -> Tensor:
+def _(count: int, loop: int, number: int, place: str, implicit: bool) -> Tensor:
     return torch.empty((), dtype=torch.int64)
 
 
@@ -92,10 +95,13 @@ class Loop:
     number: int
     count: Any
     place: Place | None
+    implicit: bool = False
     step: int = 0
     ended: bool = False
     symbol: Any = None
     index: Any = None
+    used: set[int] = field(default_factory=set)
+    """What an implicit loop was seen to use, by identity."""
 
 
 @dataclass(eq=False)
@@ -107,17 +113,22 @@ class Recorder:
     open: list[Loop] = field(default_factory=list)
     made: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
     joined: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
+    indexed: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
+    """Tensors that the current step took from a list by its index."""
 
-    def begin(self, count: Any) -> Loop:
+    def begin(self, count: Any, *, implicit: bool = False) -> Loop:
         """A new loop of `count` steps, in its first step."""
-        loop = Loop(len(self.loops), count, users_place())
+        self.settle()
+        loop = Loop(len(self.loops), count, users_place(), implicit)
         self.loops.append(loop)
         self.open.append(loop)
         return loop
 
     def advance(self, loop: Loop, number: int) -> StepIndex:
         """The index of `loop` in step `number`, which begins here."""
+        self.settle(but=loop)
         self._expect_innermost(loop)
+        self.indexed = WeakIdKeyDictionary()
         loop.step = number
         value = self._mark(loop).item()
         torch._check(value >= min(number, 1))
@@ -128,15 +139,29 @@ class Recorder:
 
     def end(self, loop: Loop) -> None:
         """Notes that `loop` ran through."""
+        self.settle(but=loop)
         self._expect_innermost(loop)
         loop.step = self.steps
         self._mark(loop)
         loop.ended = True
         self.open.pop()
 
+    def settle(self, *, but: Loop | None = None) -> None:
+        """Ends an implicit loop, of which nobody says when it does."""
+        while self.open and self.open[-1].implicit and self.open[-1] is not but:
+            loop = self.open[-1]
+            if loop.step < self.steps - 1:
+                self.open.pop()  # it was none
+            else:
+                self.end(loop)
+
     def _mark(self, loop: Loop) -> Tensor:
         mark: Tensor = torch.ops.lstm_export.step(
-            loop.count, loop.number, loop.step, "" if loop.place is None else str(loop.place)
+            loop.count,
+            loop.number,
+            loop.step,
+            "" if loop.place is None else str(loop.place),
+            loop.implicit,
         )
         return mark
 
@@ -151,7 +176,7 @@ class Recorder:
     def note(self, result: Any) -> None:
         """Remembers that the current step made `result`."""
         if self.open:
-            for tensor in _tensors(result):
+            for tensor in tensors_in(result):
                 self.made[tensor] = (self.open[-1], self.open[-1].step)
 
     def maker(self, tensor: Any) -> tuple[Loop, int] | None:
@@ -159,11 +184,12 @@ class Recorder:
         return self.made.get(tensor) if isinstance(tensor, Tensor) else None
 
 
-def _tensors(result: Any) -> list[Tensor]:
+def tensors_in(result: Any) -> list[Tensor]:
+    """The tensors within nested lists and tuples."""
     if isinstance(result, Tensor):
         return [result]
     if isinstance(result, list | tuple):
-        return [tensor for part in result for tensor in _tensors(part)]
+        return [tensor for part in result for tensor in tensors_in(part)]
     return []
 
 
@@ -282,8 +308,11 @@ def position_in_list(index: StepIndex) -> int:
         # Whether the tensors of this list are those of the steps shows when these are compared.
         for loop in recorder.open:
             offset = index.node.expr - loop.symbol
-            if offset.is_Integer and all(_tensors(part) for part in taken_from):
-                return loop.step + int(offset)
+            if offset.is_Integer and all(tensors_in(part) for part in taken_from):
+                position = loop.step + int(offset)
+                for tensor in tensors_in(taken_from[position : position + 1]):
+                    recorder.indexed[tensor] = True
+                return position
     raise refusal(
         users_place(),
         "the index of a time loop is needed as a plain number here, which it has none of",

@@ -92,7 +92,7 @@ class Matching:
         region = self.region
         kept = [region.kept(step) for step in range(region.steps)]
         # All steps but the first run the same code.
-        self._rows = [row for row in zip(*kept[1:], strict=False) if all(_are_nodes(row))]
+        self._rows = [row for row in _rows(kept[1:]) if all(_are_nodes(row))]
         self._row_of = {row[-1]: row for row in reversed(self._rows)}
         self._next = {row[-2]: row[-1] for row in reversed(self._rows)}
         self._first_step = kept[0]
@@ -135,6 +135,8 @@ class Matching:
         if self.region.location(node) == BEFORE:
             return True
         if self.region.location(node) != self.region.last or node is self._last_index:
+            return False
+        if node.op == "get_attr":
             return False
         known = self._fixed.get(node)
         if known is None:
@@ -271,6 +273,15 @@ class Matching:
 
 
 _RANDOM = {aten.rand.default, aten.randn.default, aten.bernoulli.p, aten.rand_like.default}
+
+
+def _rows(kept: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """What the steps computed in the same places of their code."""
+    for row in zip(*kept, strict=False):
+        targets = {entry.target for entry in row if isinstance(entry, Node)}
+        if len(targets) > 1:
+            return  # the last step of an implicit loop goes over into what comes after it
+        yield row
 
 
 def _are_nodes(row: Sequence[Any]) -> list[bool]:

@@ -113,12 +113,8 @@ def regions(graph: Graph) -> list[Region]:
 
     Raises ExportError for a loop that was left before its end.
     """
-    markers: dict[int, list[Node]] = {}
-    for node in graph.nodes:
-        if node.target is STEP:
-            markers.setdefault(int(node.args[1]), []).append(node)
     found = []
-    for number, nodes in markers.items():
+    for number, nodes in _markers(graph).items():
         steps, last = nodes[:-1], nodes[-1]
         if last.users or len(steps) < 3:
             raise ExportError(
@@ -130,6 +126,32 @@ def regions(graph: Graph) -> list[Region]:
     return found[::-1]
 
 
+def close_implicit(graph: Graph) -> None:
+    """Implicit loops last until the graph ends where nothing ended them before.
+
+    What looked like one and did not come to its last step was none.
+    """
+    complete = max((len(nodes) for nodes in _markers(graph).values()), default=0)
+    for number, nodes in _markers(graph).items():
+        if not nodes[0].args[4] or not nodes[-1].users:
+            continue
+        if len(nodes) < complete - 1:
+            for marker in nodes:
+                marker.target, marker.args = torch.ops.aten.scalar_tensor.default, (0,)
+            continue
+        with graph.inserting_before(graph.output_node()):
+            count, _, _, place, _ = nodes[0].args
+            end = graph.call_function(STEP, (count, number, len(nodes), place, True))
+            end.meta["val"] = value_of(nodes[0])
+
+
+def _markers(graph: Graph) -> dict[int, list[Node]]:
+    markers: dict[int, list[Node]] = {}
+    for node in graph.find_nodes(op="call_function", target=STEP):
+        markers.setdefault(int(node.args[1]), []).append(node)
+    return markers
+
+
 def keep_steps(graph: Graph) -> None:
     """Gives every step of every loop its `keep` node."""
     open_steps: list[tuple[int, int, list[Node]]] = []
@@ -139,7 +161,7 @@ def keep_steps(graph: Graph) -> None:
             if open_steps and open_steps[-1][0] == number:
                 _, before, values = open_steps.pop()
                 with graph.inserting_before(node):
-                    kept = graph.call_function(KEEP, (_unique(values), number, before))
+                    kept = graph.call_function(KEEP, (list(values), number, before))
                     kept.meta["val"] = None
             if node.users:
                 open_steps.append((number, step, []))
@@ -170,6 +192,3 @@ def _written(node: Node) -> Node:
             return base
         base = base.args[0]
 
-
-def _unique(nodes: list[Node]) -> list[Node]:
-    return list(nodes)

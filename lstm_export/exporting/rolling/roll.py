@@ -12,6 +12,7 @@ from lstm_export.exporting.rolling.nodes import aten, place_of, same_shape, valu
 from lstm_export.exporting.rolling.regions import (
     STEP,
     Region,
+    close_implicit,
     is_functional,
     keep_steps,
     regions,
@@ -27,6 +28,7 @@ def roll_loops(program: ExportedProgram) -> ExportedProgram:
     """
     if not any(node.target is STEP for node in program.graph.nodes):
         return program
+    close_implicit(program.graph)
     regions(program.graph)
     keep_steps(program.graph)
     if not is_functional(program.graph):

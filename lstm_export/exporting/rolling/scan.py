@@ -29,7 +29,8 @@ def roll(program: ExportedProgram, region: Region, others: list[Region]) -> None
         if isinstance(value := program.constants.get(target), Tensor)
     }
     while True:
-        region.locate()
+        for one in (region, *others):
+            one.locate()
         try:
             plan = Plan(region, constants, others)
         except ListFound as found:

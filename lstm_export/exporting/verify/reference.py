@@ -28,7 +28,9 @@ class Eager:
     To be used within `kept` and `eval_mode`, and within `float32` or `float64`.
     """
 
-    def __init__(self, module: nn.Module, call: Call, output_names: Sequence[str]) -> None:
+    def __init__(
+        self, module: nn.Module, call: Call, output_names: Sequence[str] | None = None
+    ) -> None:
         self.module, self.call, self.names = module, call, output_names
         self._dtype = torch.float32
         self._snapshot: Snapshot | None = None

@@ -14,19 +14,16 @@ PREFIX = "module."
 
 
 class FlatModule(nn.Module):
-    """`module` called as `call` says. `output_names` holds the results' names after a call."""
+    """`module`, called as `call` says, giving the results of these names in order."""
 
-    def __init__(self, module: nn.Module, call: Call, output_names: Sequence[str] | None) -> None:
+    def __init__(self, module: nn.Module, call: Call, output_names: Sequence[str]) -> None:
         super().__init__()
-        self.module, self.call, self.asked_names = module, call, output_names
-        self.output_names: tuple[str, ...] = ()
+        self.module, self.call, self.output_names = module, call, tuple(output_names)
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         args, kwargs = self.call.bind(tensors, tracing=True)
-        taken = [leaf.name for leaf in self.call.inputs]
-        outputs = named_outputs(self.module(*args, **kwargs), self.asked_names, taken=taken)
-        self.output_names = tuple(outputs)
+        outputs = named_outputs(self.module(*args, **kwargs), self.output_names)
         given: set[int] = {id(tensor) for tensor in tensors}
         results = []
         for tensor in outputs.values():

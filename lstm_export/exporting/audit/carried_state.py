@@ -1,0 +1,202 @@
+"""State that a module carries from one call to the next.
+
+A graph has no memory: what one call leaves in an attribute or a buffer and the next one reads would
+be frozen at the value that it had while tracing. An attribute that each call overwrites before it
+reads it is harmless, and so is a counter that no result depends on. So the module is run: what a
+call changes is then spoiled before another call, whose results tell whether it was read.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lstm_export.exporting.audit.attributes import Attribute, changed, contents
+from lstm_export.exporting.audit.finding import Finding
+from lstm_export.exporting.audit.rehearsal import Rehearsal, differ
+from lstm_export.exporting.blame import Place
+from lstm_export.exporting.eager_axes import varying_axes
+from lstm_export.exporting.audit.variation import resized
+
+_SPOILS = 3
+
+
+def carried_state(rehearsal: Rehearsal) -> tuple[Finding, ...]:
+    """The attributes whose values reach from one call into the results of the next."""
+    depends = differ(rehearsal.first.outputs, rehearsal.again.outputs)
+    moves = _moving(rehearsal)
+    caches = changed(rehearsal.before, rehearsal.first.after) - moves
+    carried = [path for path in sorted(moves) if _is_read(rehearsal, path)]
+    if not carried and caches and _depends_on_shape(rehearsal):
+        carried = [path for path in sorted(caches) if _is_read(rehearsal, path)] or sorted(caches)
+    if carried:
+        return tuple(_finding(rehearsal, path) for path in carried)
+    if not depends:
+        return ()
+    # Seen in the results, but in no single attribute.
+    if moves:
+        return tuple(_finding(rehearsal, path) for path in sorted(moves))
+    return (
+        Finding(
+            "carried state",
+            type(rehearsal.module).__name__,
+            None,
+            "two calls with the same input gave different results, though none of its attributes "
+            "changed: it keeps something where it cannot be seen, or draws random numbers from a "
+            "generator that is not seeded",
+            "make forward depend on its arguments alone",
+        ),
+    )
+
+
+def _moving(rehearsal: Rehearsal) -> set[str]:
+    """Attributes whose values depend on what the calls were given, or on how many there were."""
+    first, again = rehearsal.first.after, rehearsal.again.after
+    moves = changed(first, again)
+    if not isinstance(rehearsal.other.outputs, Exception):
+        moves |= changed(first, rehearsal.other.after)
+    return moves
+
+
+def _is_read(rehearsal: Rehearsal, path: str) -> bool:
+    """Whether results differ once the attribute at `path` holds something else after a call."""
+    for spoil in range(_SPOILS):
+        with rehearsal.from_the_start():
+            rehearsal.perform(rehearsal.call.examples)
+            plain = rehearsal.perform(rehearsal.call.examples).outputs
+        with rehearsal.from_the_start():
+            rehearsal.perform(rehearsal.call.examples)
+            found = contents(rehearsal.module).get(path)
+            if found is None:
+                continue
+            attribute = found[0]
+            value = attribute.value
+            if isinstance(value, torch.nn.Parameter):
+                kept_data = value.data
+                value.data = _spoiled(kept_data, spoil)
+                try:
+                    outputs = rehearsal.perform(rehearsal.call.examples).outputs
+                finally:
+                    value.data = kept_data
+            else:
+                attribute.set(_spoiled(value, spoil))
+                outputs = rehearsal.perform(rehearsal.call.examples).outputs
+            if differ(plain, outputs):
+                return True
+    return False
+
+
+def _spoiled(value: Any, spoil: int) -> Any:
+    """`value` with other numbers in it, in one of several ways."""
+    if isinstance(value, Tensor):
+        if value.dtype == torch.bool:
+            return ~value
+        if not value.is_floating_point():
+            return value + (1, 7, -1)[spoil]
+        wave = torch.arange(value.numel(), dtype=torch.float32).add(spoil).mul(2.1).sin()
+        wave = wave.reshape(value.shape).to(value.dtype)
+        return (value + wave, value * 0 + 3 * wave, 1 - value)[spoil]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+        return value + 1
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + (1, 1000, 7)[spoil]
+    if isinstance(value, dict):
+        return {key: _spoiled(inner, spoil) for key, inner in value.items()}
+    if isinstance(value, deque):
+        return deque((_spoiled(inner, spoil) for inner in value), value.maxlen)
+    if isinstance(value, list):
+        return [_spoiled(inner, spoil) for inner in value]
+    if isinstance(value, tuple):
+        parts = [_spoiled(inner, spoil) for inner in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+def _depends_on_shape(rehearsal: Rehearsal) -> bool:
+    """Whether a call of another batch or length spoils the next one."""
+    call = rehearsal.call
+    rehearsal.reset()
+    for places in varying_axes(rehearsal.module, call).values():
+        sizes = {
+            (position, axis): call.inputs[position].example.shape[axis] + 1
+            for position, axis in places
+        }
+        with rehearsal.from_the_start():
+            if isinstance(rehearsal.perform(resized(call, sizes)).outputs, Exception):
+                continue
+            outputs = rehearsal.perform(call.examples).outputs
+        if differ(rehearsal.first.outputs, outputs):
+            return True
+    return False
+
+
+def _finding(rehearsal: Rehearsal, path: str) -> Finding:
+    known = {**rehearsal.first.after, **rehearsal.again.after}
+    attribute = known[path][0] if path in known else rehearsal.before[path][0]
+    name = attribute.name
+    return Finding(
+        "carried state",
+        f"{type(rehearsal.module).__name__} carries {path} from one call to the next",
+        _written_at(attribute),
+        "a graph has no memory, and would hold the value of the moment of the export for good",
+        f"take the state as an argument of forward and return the new one, so that whoever calls "
+        f"can stream: def forward(self, x, {name}): … return output, {name}; or start every call "
+        f"from the same state",
+    )
+
+
+def _written_at(attribute: Attribute) -> Place | None:
+    """The line outside __init__ that writes the attribute, else one that mentions it."""
+    mentions: list[Place] = []
+    for cls in attribute.owner.__mro__:
+        if cls.__module__.startswith("torch.") or cls is object:
+            continue
+        try:
+            lines, start = inspect.getsourcelines(cls)
+            file = inspect.getsourcefile(cls) or "?"
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        for line, writes in _uses(tree, attribute.name):
+            place = Place(file, start + line - 1, lines[line - 1].strip())
+            if writes:
+                return place
+            mentions.append(place)
+    return mentions[0] if mentions else None
+
+
+def _uses(tree: ast.AST, name: str) -> Iterator[tuple[int, bool]]:
+    """Lines that use the attribute, and whether they write it, by assignment or in place."""
+    for method in ast.walk(tree):
+        if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+            continue
+        for node in ast.walk(method):
+            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(_names(one, name) for target in targets for one in ast.walk(target)):
+                    yield node.lineno, True
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                in_place = node.func.attr.endswith("_") or node.func.attr in _MUTATORS
+                if in_place and any(_names(one, name) for one in ast.walk(node.func.value)):
+                    yield node.lineno, True
+            elif _names(node, name):
+                yield node.lineno, False
+
+
+_MUTATORS = {"append", "appendleft", "extend", "insert", "pop", "popleft", "update", "clear"}
+
+
+def _names(node: ast.AST, name: str) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr == name) or (
+        isinstance(node, ast.Name) and node.id == name
+    )

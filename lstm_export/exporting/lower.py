@@ -1,0 +1,64 @@
+"""From a traced program to an ONNX graph for a target, its ends named and its axes too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from lstm_export.contract import TensorSpec
+from lstm_export.errors import ExportError
+from lstm_export.exporting.axes import AxisNames
+from lstm_export.exporting.flat_module import PREFIX
+from lstm_export.exporting.graph.tidy import tidy
+from lstm_export.exporting.lowering.recognise.scans import recognise_cells
+from lstm_export.exporting.lowering.recurrent import lower_recurrent
+from lstm_export.exporting.target import Target
+from lstm_export.exporting.translate import translate
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """An ONNX graph, and in words what became of each time loop."""
+
+    model: ir.Model
+    loops: tuple[str, ...]
+
+
+def lower(names: AxisNames, target: Target) -> Lowered:
+    """The graph of a traced program. Raises ExportError if ONNX cannot express it."""
+    spec = names.spec
+    model = translate(
+        names.traced.program,
+        input_names=[tensor.name for tensor in spec.inputs],
+        output_names=[tensor.name for tensor in spec.outputs],
+    )
+    loops = recognise_cells(model, target)
+    lower_recurrent(model, target)
+    _name_parameters(model.graph)
+    tidy(model)
+    _name_ends(model.graph.inputs, spec.inputs)
+    _name_ends(model.graph.outputs, spec.outputs)
+    return Lowered(model, tuple(loops))
+
+
+def _name_parameters(graph: ir.Graph) -> None:
+    """Parameters are called as in the user's module."""
+    for name in [name for name in graph.initializers if name.startswith(PREFIX)]:
+        value = graph.initializers.pop(name)
+        value.name = name.removeprefix(PREFIX)
+        graph.register_initializer(value)
+
+
+def _name_ends(values: list[ir.Value], specs: tuple[TensorSpec, ...]) -> None:
+    if len(values) != len(specs):
+        raise ExportError(
+            f"expected {', '.join(spec.name for spec in specs)} at this end of the graph, "
+            f"got {len(values)} tensors: {', '.join(str(value.name) for value in values)}"
+        )
+    for value, spec in zip(values, specs, strict=True):
+        dtype = None if value.dtype is None else value.dtype.numpy().name
+        if dtype != spec.dtype:
+            raise ExportError(f"{spec}: the graph has it as {dtype}")
+        value.name = spec.name
+        value.shape = ir.Shape(list(spec.axes))

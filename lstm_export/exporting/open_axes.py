@@ -1,0 +1,95 @@
+"""A traced module all of whose axes are open that the module lets vary, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from lstm_export.errors import ExportError
+from lstm_export.exporting.audit.branches import SizeBranch, size_branches
+from lstm_export.exporting.axes import AxisNames, asked_axes
+from lstm_export.exporting.call import Call
+from lstm_export.exporting.trace import trace
+from lstm_export.exporting.variation import Place, Variation
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAxes:
+    """The traced module, and why each static axis of an input is static."""
+
+    names: AxisNames
+    reasons: Mapping[Place, str]
+
+
+def open_axes(
+    module: nn.Module,
+    call: Call,
+    example: Mapping[str, Tensor],
+    dynamic_axes: Mapping[str, Any] | None,
+) -> OpenAxes:
+    """`module` traced, its axes named; `example` has its outputs for the examples of `call`.
+
+    Raises ExportError where Python decided on a size, where an axis came out static that the
+    module lets vary, or one that `dynamic_axes` asks for.
+    """
+    ranks = {leaf.name: leaf.example.dim() for leaf in call.inputs}
+    asked = asked_axes(dynamic_axes, ranks | {k: v.dim() for k, v in example.items()})
+    outputs = list(example)
+    first = names = AxisNames(trace(module, call, outputs), outputs, asked)
+    variation = Variation(module, call, first.traced.lengths)
+    reasons = {
+        (name, axis): "dynamic_axes does not name it"
+        for name, axes in first.unasked().items()
+        for axis in axes
+    }
+    for axis, refusal in variation.refused(first.spec).items():
+        reasons |= dict.fromkeys(first.places(axis), str(refusal))
+    if reasons:
+        fixed: dict[str, set[int]] = {}
+        for name, axis in reasons:
+            fixed.setdefault(name, set()).add(axis)
+        names = AxisNames(trace(module, call, outputs, fixed=fixed), outputs, asked)
+    branches = size_branches(names.traced.program)
+    _refuse_branches(branches, first)
+    for place, refusal in variation.fixed(names.spec, skip=set(reasons)):
+        if refusal is None and asked is None:
+            raise ExportError(_baked(place, call, first, branches))
+        reasons[place] = str(refusal) if refusal else "the trace fixed it"
+    for name, axis in names.missing():
+        why = reasons.get((name, axis), "its size does not follow from any that varies")
+        raise ExportError(
+            f"dynamic_axes asks for axis {axis} of {name}, which came out static: {why}"
+        )
+    return OpenAxes(names, reasons)
+
+
+def _refuse_branches(branches: tuple[SizeBranch, ...], names: AxisNames) -> None:
+    told = [
+        f"{branch.place}\n  Python decided here that {names.described(branch.condition)}, which "
+        "the file would take for every input"
+        for branch in branches
+        if not branch.fixes
+    ]
+    if told:
+        raise ExportError(
+            "forward branches on a size:\n"
+            + "\n".join(told)
+            + "\n  compute both ways and choose with torch.where, or decide outside of forward"
+        )
+
+
+def _baked(place: Place, call: Call, names: AxisNames, branches: tuple[SizeBranch, ...]) -> str:
+    name, axis = place
+    size = next(leaf.example.shape[axis] for leaf in call.inputs if leaf.name == name)
+    symbol = names.original(name, axis)
+    lines = [str(branch.place) for branch in branches if symbol in branch.fixes]
+    where = "".join(f"\n  {line}" for line in dict.fromkeys(lines))
+    return (
+        f"axis {axis} of {name} came out fixed at {size}, but the module takes other sizes"
+        + (f"; forward made a plain number of it at{where}\n  " if where else "; ")
+        + "keep it a size, in torch's own operations, without int() or float(); or export with "
+        "dynamic_axes that leave it out"
+    )

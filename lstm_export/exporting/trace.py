@@ -1,0 +1,116 @@
+"""From a module and one way to call it to torch's exported program, with every axis open.
+
+The recurrent layers, packed sequences and time loops that torch cannot follow are recorded by the
+captures. Every axis of every input gets a symbol of its own; what the module demands of them (two
+that must be equal, one that a weight fixes) is found out by tracing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config as shape_settings
+
+from lstm_export.errors import ExportError
+from lstm_export.exporting.blame import blame, first_line
+from lstm_export.exporting.call import Call
+from lstm_export.exporting.capture.found import found_lengths
+from lstm_export.exporting.capture.loops import loop_capture
+from lstm_export.exporting.capture.packed import packed_capture
+from lstm_export.exporting.capture.pooling import PoolingCapture
+from lstm_export.exporting.capture.recurrent import recurrent_capture
+from lstm_export.exporting.flat_module import FlatModule
+from lstm_export.exporting.kept import Snapshot
+from lstm_export.exporting.rolling.roll import roll_loops
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A module as torch's exported program.
+
+    `trimmed` tells whether padded results end where the longest sequence of the batch does, as
+    torch has it, or where the padded input does.
+    """
+
+    call: Call
+    program: ExportedProgram
+    trimmed: bool
+
+    @property
+    def lengths(self) -> frozenset[str]:
+        """The inputs that hold the lengths of sequences which the module packs."""
+        return frozenset(self.call.inputs[i].name for i in found_lengths(self.program))
+
+
+def trace(
+    module: nn.Module,
+    call: Call,
+    output_names: Collection[str],
+    *,
+    fixed: Mapping[str, Collection[int]] | None = None,
+) -> Traced:
+    """`module` traced on the examples of `call`, every axis open but those `fixed` by input name.
+
+    Raises ExportError with the place in the user's code where tracing ended.
+    """
+    flat = FlatModule(module, call, tuple(output_names))
+    try:
+        return Traced(call, _program(flat, fixed or {}), trimmed=True)
+    except _PackedError as error:
+        refusal = error.refusal
+        # What is combined with the padded input has its length, and eager torch agrees only where
+        # the longest sequence fills it: then nothing is trimmed.
+        with contextlib.suppress(Exception):
+            return Traced(call, _program(flat, fixed or {}, trim=False), trimmed=False)
+    except ExportError:
+        raise
+    except Exception as error:
+        refusal = error
+    if isinstance(refusal, ExportError):
+        raise refusal
+    place = blame(refusal)
+    raise ExportError(
+        f"{type(module).__name__} cannot be traced with dynamic axes: {first_line(refusal)}"
+        + (f"\n  at {place}" if place else "")
+    ) from refusal
+
+
+class _PackedError(Exception):
+    """Tracing failed after sequences were packed."""
+
+    def __init__(self, refusal: Exception) -> None:
+        self.refusal = refusal
+
+
+def _program(
+    flat: FlatModule, fixed: Mapping[str, Collection[int]], *, trim: bool = True
+) -> ExportedProgram:
+    axes = tuple(
+        {
+            axis: Dim.STATIC if axis in fixed.get(leaf.name, ()) else Dim.AUTO
+            for axis in range(leaf.example.dim())
+        }
+        for leaf in flat.call.inputs
+    )
+    # Without it torch guards that no length is ever 0 or 1, and a short input leads to such.
+    oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    # What forward keeps of a trace is no tensor that anyone can use.
+    before = Snapshot(flat.module, weights=False)
+    with recurrent_capture(flat.module), packed_capture(trim=trim) as known, oblivious:
+        try:
+            with PoolingCapture(), loop_capture(flat.module):
+                program = torch.export.export(
+                    flat, flat.call.examples, dynamic_shapes=(axes,), strict=False
+                )
+                return roll_loops(program)
+        except Exception as error:
+            if trim and known.batches:
+                raise _PackedError(error) from error
+            raise
+        finally:
+            before.restore()
