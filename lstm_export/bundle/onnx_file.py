@@ -1,18 +1,18 @@
 """ONNX files read with NumPy alone: what a file says of itself, before any runtime opens it.
 
 Field numbers are those of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
-What is not needed to describe or check a model (documentation, training information, functions'
-bodies) is skipped. A damaged file raises BundleError, whatever its bytes.
+What is not needed to describe or check a model (documentation, training information) is skipped.
+A damaged file raises BundleError, whatever its bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from lstm_export.bundle import wire
-from lstm_export.bundle.onnx_graph import OnnxGraph, read_graph
+from lstm_export.bundle.onnx_graph import OnnxGraph, read_function, read_graph
 from lstm_export.contract import GraphSpec
 from lstm_export.errors import BundleError
 
@@ -27,6 +27,8 @@ class OnnxFile:
     producer_version: str
     metadata_props: Mapping[str, str]
     graph: OnnxGraph
+    functions: tuple[OnnxGraph, ...] = ()
+    """The bodies of operators that the file defines itself; they have no inputs of their own."""
 
     @property
     def opset_version(self) -> int:
@@ -38,10 +40,17 @@ class OnnxFile:
         """Inputs and outputs, to compare with a contract's."""
         return GraphSpec(self.graph.inputs, self.graph.outputs)
 
+    def graphs(self) -> Iterator[OnnxGraph]:
+        """The main graph, the bodies of functions, and the graphs inside their nodes."""
+        for graph in (self.graph, *self.functions):
+            yield graph
+            yield from graph.subgraphs()
+
     @property
     def external_files(self) -> tuple[str, ...]:
         """Locations of external data, relative to the file's folder, each once."""
-        locations = (tensor.location for tensor in self.graph.tensors())
+        graphs = (self.graph, *self.functions)
+        locations = (tensor.location for graph in graphs for tensor in graph.tensors())
         return tuple(dict.fromkeys(location for location in locations if location is not None))
 
 
@@ -80,6 +89,7 @@ def _model(message: memoryview) -> OnnxFile:
     opsets: dict[str, int] = {}
     metadata: dict[str, str] = {}
     graph: OnnxGraph | None = None
+    functions: list[OnnxGraph] = []
     for number, value in wire.fields(message):
         if number == 1:
             ir_version = wire.integer(value)
@@ -97,12 +107,14 @@ def _model(message: memoryview) -> OnnxFile:
         elif number == 14:
             key, text = _entry(wire.content(value))
             metadata[key] = text
+        elif number == 25:
+            functions.append(read_function(wire.content(value)))
     if ir_version < 1 or graph is None:
         missing = "no IR version" if ir_version < 1 else "no graph"
         raise wire.WireError(f"it has {missing}")
     if not graph.outputs:
         raise wire.WireError("its graph has no outputs")
-    model = OnnxFile(ir_version, opsets, producer, version, metadata, graph)
+    model = OnnxFile(ir_version, opsets, producer, version, metadata, graph, tuple(functions))
     for location in model.external_files:
         _refuse_escape(location)
     return model

@@ -87,6 +87,18 @@ def read_graph(message: memoryview, depth: int = 0) -> OnnxGraph:
     return OnnxGraph(name, fed, tuple(outputs), tuple(nodes), initializers)
 
 
+def read_function(message: memoryview) -> OnnxGraph:
+    """A FunctionProto, the body of an operator that the file defines itself. Raises WireError."""
+    texts = {1: "", 10: ""}
+    nodes: list[OnnxNode] = []
+    for number, value in wire.fields(message):
+        if number in texts:
+            texts[number] = wire.text(value)
+        elif number == 7:
+            nodes.append(_node(wire.content(value), 0))
+    return OnnxGraph(f"{texts[10]}::{texts[1]}", (), (), tuple(nodes), {})
+
+
 def _node(message: memoryview, depth: int) -> OnnxNode:
     inputs: list[str] = []
     outputs: list[str] = []

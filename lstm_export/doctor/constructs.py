@@ -28,7 +28,7 @@ _BIAS, _LENGTHS, _INITIAL_H, _INITIAL_C, _PEEPHOLE = 3, 4, 5, 6, 7
 
 def nodes(model: OnnxFile, *op_types: str) -> Iterator[OnnxNode]:
     """The nodes of these types in ONNX's own domain, at every depth; all nodes if none is named."""
-    for graph in (model.graph, *model.graph.subgraphs()):
+    for graph in model.graphs():
         for node in graph.nodes:
             if node.domain in ("", "ai.onnx") and (not op_types or node.op_type in op_types):
                 yield node
@@ -57,8 +57,7 @@ def operator(op_type: str, domain: str = "") -> Construct:
     """Any node of this type."""
 
     def places(model: OnnxFile) -> Places:
-        graphs = (model.graph, *model.graph.subgraphs())
-        every = (node for graph in graphs for node in graph.nodes)
+        every = (node for graph in model.graphs() for node in graph.nodes)
         own = ("", "ai.onnx") if not domain else (domain,)
         return tuple(
             label(node) for node in every if node.op_type == op_type and node.domain in own
@@ -238,7 +237,7 @@ def any_recurrent(model: OnnxFile) -> Places:
 def _constants(model: OnnxFile) -> Mapping[str, OnnxTensor]:
     """Initializers and the values of Constant nodes, at every depth."""
     found: dict[str, OnnxTensor] = {}
-    for graph in (model.graph, *model.graph.subgraphs()):
+    for graph in model.graphs():
         found.update(graph.initializers)
     for node in nodes(model, "Constant"):
         value = node.attributes.get("value")

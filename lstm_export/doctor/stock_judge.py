@@ -34,7 +34,7 @@ def judge_file(module: nn.Module, call: Call, groups: Groups, file: Path) -> Jud
     from lstm_export.exporting.verify.trials import Trials
 
     model = read_onnx(file)
-    nodes = sum(len(graph.nodes) for graph in (model.graph, *model.graph.subgraphs()))
+    nodes = sum(len(graph.nodes) for graph in model.graphs())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4

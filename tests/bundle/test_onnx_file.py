@@ -191,6 +191,28 @@ def test_subgraphs_are_found_at_every_depth() -> None:
     assert graph.outputs == (TensorSpec("c", "float32", UNKNOWN_RANK),)
 
 
+def test_functions_of_the_file() -> None:
+    model = lstm_model()
+    weight = TensorProto(dims=[3], data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value="w.bin")
+    body = [
+        helper.make_node("Constant", [], ["w"], value=weight),
+        helper.make_node("Add", ["a", "w"], ["b"]),
+    ]
+    opsets = [helper.make_opsetid("", 18)]
+    model.functions.append(helper.make_function("my.own", "Shift", ["a"], ["b"], body, opsets))
+    found = read(model)
+    (function,) = found.functions
+    assert function.name == "my.own::Shift"
+    assert [node.op_type for node in function.nodes] == ["Constant", "Add"]
+    assert [graph.name for graph in found.graphs()] == ["main", "my.own::Shift"]
+    assert found.external_files == ("w.bin",)
+    weight.external_data[0].value = "../w.bin"
+    model.functions[0].node[0].attribute[0].t.CopyFrom(weight)
+    with pytest.raises(BundleError, match="leaves the folder"):
+        read(model)
+
+
 def test_initializers_listed_as_inputs_are_not_fed() -> None:
     model = lstm_model()
     model.graph.input.append(helper.make_tensor_value_info("W", TensorProto.FLOAT, [1, 20, 3]))

@@ -126,6 +126,24 @@ def test_a_cell_inside_a_loop_is_found(graph_of: Graph, recurrent: Graph) -> Non
     assert found(model, "openvino") == {("openvino", "sequence_lens"): "silently wrong"}
 
 
+def test_a_cell_inside_a_function_of_the_file_is_found(graph_of: Graph, recurrent: Graph) -> None:
+    plain = recurrent(states="inputs")
+    nodes = [node for node in plain.graph.node if node.op_type == "LSTM"]
+    opsets = [helper.make_opsetid("", 18)]
+    function = helper.make_function(
+        "my.own", "Cell", ["t", "W", "R", "B", "h", "c"], ["Y"], nodes, opsets
+    )
+    nodes[0].attribute.append(helper.make_attribute("direction", "reverse"))
+    function.node[0].CopyFrom(nodes[0])
+    floats = TensorProto.FLOAT
+    names = [*function.input]
+    call = helper.make_node("Cell", names, ["y"], domain="my.own")
+    inputs = [(name, floats, ["a", "b", "c"]) for name in names]
+    model = graph_of([call], {}, inputs, [("y", floats, ["a", "b", "c", "d"])])
+    model.functions.append(function)
+    assert found(model, "tract") == {("tract", "direction=reverse"): "silently wrong"}
+
+
 def test_operators_of_other_domains_are_told_apart(graph_of: Graph) -> None:
     quantised = helper.make_node(
         "DynamicQuantizeLSTM", ["x"], ["y"], domain="com.microsoft", hidden_size=4
