@@ -46,7 +46,8 @@ def varying_axes(module: nn.Module, call: Call) -> Groups:
                     found.append(group)
                 finally:
                     snapshot.restore()
-    return _named(found)
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.RNNBase)]
+    return _named(found, time_first=not all(layer.batch_first for layer in layers))
 
 
 def graph_inputs(call: Call, groups: Mapping[str, tuple[Place, ...]]) -> GraphSpec:
@@ -95,13 +96,11 @@ def _grown(leaves: tuple[Leaf, ...], group: tuple[Place, ...]) -> list[Tensor]:
     return grown
 
 
-def _named(groups: list[tuple[Place, ...]]) -> Groups:
-    """`batch` is the group that leads the first input, or the second one where that is time."""
+def _named(groups: list[tuple[Place, ...]], *, time_first: bool) -> Groups:
+    """The group that leads the first input is `batch`, or the second one where time leads."""
     ordered = sorted(groups)
-    names = [BATCH, SEQUENCE_LENGTH]
-    # States have the batch second: then it is the first input that is time-major.
-    if len(ordered) > 1 and any(at > 0 and axis == 1 for at, axis in ordered[1]):
-        names.reverse()
-    usual = names[: len(ordered)] if len(ordered) > 1 else [BATCH]
-    extra = [f"axis_{i}" for i in range(len(ordered) - len(usual))]
-    return dict(zip([*usual, *extra], ordered, strict=True))
+    names = (
+        [SEQUENCE_LENGTH, BATCH] if time_first and len(ordered) > 1 else [BATCH, SEQUENCE_LENGTH]
+    )
+    names += [f"axis_{i}" for i in range(len(ordered) - len(names))]
+    return dict(zip(names, ordered, strict=False))
