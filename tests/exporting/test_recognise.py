@@ -435,7 +435,9 @@ def exported(
     dims = [dict.fromkeys(range(arg.dim()), auto) for arg in args]
     oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with torch.no_grad(), oblivious:
-        program = torch.export.export(module, tuple(args), dynamic_shapes=dims, strict=False)
+        variadic = bool(module.forward.__code__.co_flags & 0x04)
+        shapes = (dims[0], tuple(dims[1:])) if variadic else tuple(dims)
+        program = torch.export.export(module, tuple(args), dynamic_shapes=shapes, strict=False)
         ends = program.graph_signature
         inputs = [f"input_{i}" for i in range(len(ends.user_inputs))]
         outputs = [f"output_{i}" for i in range(len(ends.user_outputs))]

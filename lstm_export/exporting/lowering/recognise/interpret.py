@@ -8,7 +8,7 @@ weights loses digits where mean is far from zero).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,8 @@ class Interpreter:
     """Expressions of the values of one step, whose features lie along the negative `axis`.
 
     `stops` are read as they are: states, and outputs of cells already found. `is_sequence` tells
-    which values do not depend on a state that is still unknown.
+    which values do not depend on a state that is still unknown. `definitions` are of values that
+    the step does not compute itself.
     """
 
     def __init__(
@@ -44,10 +45,11 @@ class Interpreter:
         constants: Constants,
         stops: set[ir.Value],
         is_sequence: Callable[[ir.Value], bool],
+        definitions: Mapping[ir.Value, Expression] | None = None,
     ) -> None:
         self.axis, self.constants, self.stops = axis, constants, stops
         self.is_sequence = is_sequence
-        self._known: dict[ir.Value, Expression] = {}
+        self._known: dict[ir.Value, Expression] = dict(definitions or {})
 
     def expression(self, value: ir.Value) -> Expression:
         """What `value` is computed as. Raises OpaqueError if its features cannot be counted."""

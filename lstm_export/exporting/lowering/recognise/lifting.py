@@ -98,6 +98,10 @@ def _elementwise(lift: Lift) -> list[ir.Value]:
     )
 
 
+def _identity(lift: Lift) -> list[ir.Value]:
+    return [lift.sequence(0)]
+
+
 def _first_input(lift: Lift) -> list[ir.Value]:
     """Elementwise in the first input; the others are settings that must not vary."""
     others = [lift.constant(position) for position in range(1, len(lift.node.inputs))]
@@ -253,7 +257,7 @@ def _normalisation(lift: Lift) -> list[ir.Value]:
 
 _UNARY = (
     *("Abs", "Cast", "Ceil", "Cos", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid"),
-    *("HardSwish", "Identity", "LeakyRelu", "Log", "Neg", "Not", "Reciprocal", "Relu", "Round"),
+    *("HardSwish", "LeakyRelu", "Log", "Neg", "Not", "Reciprocal", "Relu", "Round"),
     *("Selu", "Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Tanh", "Mish", "IsNaN"),
 )
 _BROADCAST = (
@@ -266,6 +270,7 @@ RULES: dict[str, Callable[[Lift], list[ir.Value]]] = {
     **dict.fromkeys(_UNARY, _first_input),
     **dict.fromkeys(_BROADCAST, _elementwise),
     **{f"Reduce{name}": _reduce for name in _REDUCTIONS},
+    "Identity": _identity,
     "Clip": _first_input,
     "CastLike": _first_input,
     "MatMul": _matmul,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from lstm_export.exporting.lowering.recognise.algebra import Gate, Variable
+from lstm_export.exporting.lowering.recognise.algebra import Expression, Gate, Variable
 from lstm_export.exporting.lowering.recognise.cells import FoundCell, NoCellError, gru, lstm, rnn
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.interpret import Interpreter, OpaqueError
@@ -30,10 +30,12 @@ def match_cell(
     stops: set[ir.Value],
     sequences: Sequences,
     constants: Constants,
+    definitions: Mapping[ir.Value, Expression],
 ) -> Match:
     """Raises NoCellError with what the states are instead.
 
-    `stops` are the values of a step that are read as they are.
+    `stops` are the values of a step that are read as they are, `definitions` what is known of
+    others that it does not compute.
     """
     if len(group) > 2:
         raise NoCellError(f"{len(group)} states depend on each other")
@@ -44,7 +46,9 @@ def match_cell(
     for axis in (-1, -2):
         if any(width(state.previous, axis) is None for state in group):
             continue
-        interpreter = Interpreter(axis, constants, stops, sequences.is_known)
+        interpreter = Interpreter(
+            axis, constants, stops, sequences.is_known, definitions if axis == -1 else {}
+        )
         for states in (group, group[::-1])[: len(group)]:
             try:
                 cell = _as_cell(interpreter, states, sequences)
@@ -54,7 +58,11 @@ def match_cell(
                 reasons.append(error)
                 continue
             return Match(cell, tuple(states), axis)
-    raise reasons[0] if reasons else NoCellError("the shape of a state is unknown")
+    if not reasons:
+        raise NoCellError("the shape of a state is unknown")
+    raise (
+        reasons[0] if len(group) == 1 else NoCellError(f"two states that are no LSTM: {reasons[0]}")
+    )
 
 
 def _as_cell(interpreter: Interpreter, states: Sequence[State], sequences: Sequences) -> FoundCell:

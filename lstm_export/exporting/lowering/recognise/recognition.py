@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import onnx_ir as ir
 
 from lstm_export.exporting.lowering.builder import Builder
+from lstm_export.exporting.lowering.recognise.accumulate import Accumulation
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.emit import emit
 from lstm_export.exporting.lowering.recognise.groups import first_group, values_behind
@@ -20,6 +21,7 @@ from lstm_export.exporting.lowering.recognise.layout import Layout
 from lstm_export.exporting.lowering.recognise.loop import ScanLoop, State, is_used
 from lstm_export.exporting.lowering.recognise.matching import Match, match_cell
 from lstm_export.exporting.lowering.recognise.names import cell_name
+from lstm_export.exporting.lowering.recognise.projected import projected_inputs
 from lstm_export.exporting.lowering.recognise.sequences import Sequences
 from lstm_export.exporting.lowering.recognise.shapes import dims
 from lstm_export.exporting.target import Target
@@ -39,6 +41,7 @@ class Recognition:
         self.found: list[str] = []
         for value, whole in loop.scanned:
             self.sequences.add(value, whole)
+        self.projected = projected_inputs(loop, self.sequences, constants)
         for state in loop.states:
             self.sequences.initial[state.previous] = state.initial
 
@@ -64,8 +67,12 @@ class Recognition:
         first = group[0]
         if first.previous not in values_behind(first.next, self.sequences.known):
             self._without_cycle(first)
+        elif len(group) == 1 and (gathers := Accumulation.of(first, self.sequences)):
+            self._accumulate(first, gathers)
         else:
-            self._fuse(match_cell(group, self.stops, self.sequences, self.constants))
+            self._fuse(
+                match_cell(group, self.stops, self.sequences, self.constants, self.projected)
+            )
 
     def _without_cycle(self, state: State) -> None:
         """A state that its own past does not enter: a delay by one step."""
@@ -73,6 +80,13 @@ class Recognition:
             whole = self.sequences.sequence(state.next)
             self.finals[state] = lambda: self._at(whole, -1)
         self.sequences.deferred[state.previous] = lambda: self._delayed(state)
+
+    def _accumulate(self, state: State, gathers: Accumulation) -> None:
+        self.finals[state] = lambda: gathers.final(self.sequences)
+        whole = gathers.whole(self.sequences)
+        if whole is not None:
+            self.sequences.add(state.next, whole)
+            self.sequences.deferred[state.previous] = lambda: self._delayed(state)
 
     def _delayed(self, state: State) -> ir.Value:
         """(sequence_length, …): the initial value, then that of each step but the last."""
@@ -95,13 +109,17 @@ class Recognition:
             ],
             -1,
         )
-        name = cell_name([state.next for state in match.states], self.stops)
+        inputs = {variable.value for variable in cell.inputs}
+        name = cell_name([state.next for state in match.states], self.stops | inputs)
         initial = [self._initial(state, match.axis) for state in match.states]
         y, *finals = emit(builder, cell, x, initial, name, self.target)
         h = match.states[0]
         self.sequences.add(h.next, self._layout(h.next, match.axis).restored(builder, y))
         self.stops.add(h.next)
         self.sequences.deferred[h.previous] = lambda: self._delayed(h)
+        for state in match.states[1:]:
+            for value in (state.previous, state.next):
+                self.sequences.withheld[value] = "an LSTM operator gives c of the last step alone"
         for state, final in zip(match.states, finals, strict=True):
             self.finals[state] = self._final_of(state, final, match.axis)
         self.found.append(f"{cell.cell.upper()} of {cell.hidden_size} ({name})")
@@ -130,22 +148,19 @@ class Recognition:
         """Puts what was built where the loop stands, without what nothing reads."""
         node, graph = self.loop.node, self.loop.node.graph
         assert isinstance(graph, ir.Graph)
-        before: list[ir.Value] = []
-        after: list[ir.Value] = []
+        own = set(self.builder.tape.nodes)
+        taken: list[ir.Value] = []
         for old, new in zip(node.outputs, outputs, strict=True):
-            if new is not None:
-                before.append(old)
-                after.append(self._own(new, after))
-                after[-1].shape, after[-1].type = old.shape, old.type
-        needed = _needed(after, self.builder.tape.nodes)
-        ir.convenience.replace_nodes_and_values(graph, node, [node], needed, before, after)
-
-    def _own(self, value: ir.Value, others: Sequence[ir.Value]) -> ir.Value:
-        """A value that is nobody else's, so that it may become an output of the graph."""
-        producer = value.producer()
-        if producer is None or producer.graph is not None or value in others:
-            return self.builder.op("Identity", [value])
-        return value
+            if new is None:
+                continue
+            if old.is_graph_output() and (new in taken or new.producer() not in own):
+                new = self.builder.op("Identity", [new])
+            taken.append(new)
+            if old.is_graph_output():
+                new.shape, new.type, new.name = old.shape, old.type, old.name
+            old.replace_all_uses_with(new, replace_graph_outputs=True)
+        graph.insert_before(node, _needed(taken, self.builder.tape.nodes))
+        graph.remove(node, safe=True)
 
 
 def _needed(values: Sequence[ir.Value], nodes: Sequence[ir.Node]) -> list[ir.Node]:

@@ -6,19 +6,21 @@ time as one more leading axis gives all steps. `lifting` knows for which operato
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import onnx_ir as ir
 
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.lifting import RULES, Lift, NotLiftableError, moved
+from lstm_export.exporting.lowering.recognise.shapes import Dim, dims
 
 
 class Sequences:
     """Whole-sequence values, (sequence_length, *shape of the step's value), built when asked for.
 
-    `known` are those that there are, by the step's values; `deferred` makes those that few need.
+    `known` are those that there are, by the step's values; `deferred` makes those that few need,
+    `withheld` says why others cannot be had.
     """
 
     def __init__(self, builder: Builder, body: ir.Graph, constants: Constants) -> None:
@@ -27,6 +29,7 @@ class Sequences:
         self.known: dict[ir.Value, ir.Value] = {}
         self.deferred: dict[ir.Value, Callable[[], ir.Value]] = {}
         self.initial: dict[ir.Value, ir.Value] = {}
+        self.withheld: dict[ir.Value, str] = {}
         self._invariant: dict[ir.Value, ir.Value] = {}
         self._refused: dict[ir.Value, str] = {}
 
@@ -34,6 +37,16 @@ class Sequences:
         """Makes a sequence known, which may free what was refused for want of it."""
         self.known[value] = sequence
         self._refused.clear()
+
+    def step_of(self, sequence: ir.Value, sizes: Sequence[Dim]) -> ir.Value:
+        """A new value that stands for one step of `sequence`; one for each, however often asked."""
+        for value, whole in self.known.items():
+            if whole is sequence and value.producer() is None and dims(value) == tuple(sizes):
+                return value
+        value = ir.Value(shape=ir.Shape(sizes), type=sequence.type)
+        self.inside.add(value)
+        self.add(value, sequence)
+        return value
 
     def is_known(self, value: ir.Value) -> bool:
         """Whether `value` can be had for the whole sequence."""
@@ -81,6 +94,8 @@ class Sequences:
     def _lifted(self, value: ir.Value) -> ir.Value:
         if (constant := self.invariant(value)) is not None:
             return self._repeated(value, constant)
+        if value in self.withheld:
+            raise NotLiftableError(self.withheld[value])
         if value in self.deferred:
             return self.deferred[value]()
         node = value.producer()

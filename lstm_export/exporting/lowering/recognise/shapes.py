@@ -11,7 +11,12 @@ def dims(value: ir.Value) -> tuple[Dim, ...] | None:
     """The sizes that the graph states: numbers, names, or None; None if the rank is unknown."""
     if value.shape is None:
         return None
-    return tuple(dim if isinstance(dim, int) else dim.value for dim in value.shape)
+    return tuple(_size(dim if isinstance(dim, int) else dim.value) for dim in value.shape)
+
+
+def _size(dim: Dim) -> Dim:
+    # torch names a size "6" where a symbol turned out to be 6.
+    return int(dim) if isinstance(dim, str) and dim.isdigit() else dim
 
 
 def width(value: ir.Value, axis: int) -> int | None:
