@@ -25,12 +25,12 @@ from torch.nn.utils.rnn import PackedSequence
 from lstm_export.errors import ExportError
 from lstm_export.exporting.capture.ragged import (
     Known,
+    Packed,
     active,
     checked,
-    packed,
-    padded,
     ragged,
     trimmed,
+    unpacked,
 )
 
 _patch_lock = threading.Lock()
@@ -109,7 +109,7 @@ def _pack_padded_sequence(
 ) -> PackedSequence:
     time_major = input.transpose(0, 1) if batch_first else input
     batch = ragged(_tensor(lengths), time_major, is_sorted=enforce_sorted)
-    return packed(time_major, batch, clean=False)
+    return Packed.of(time_major, batch, clean=False)
 
 
 def _pad_packed_sequence(
@@ -118,7 +118,7 @@ def _pad_packed_sequence(
     padding_value: float = 0.0,
     total_length: Any = None,
 ) -> tuple[Tensor, Tensor]:
-    values, batch, clean = padded(sequence)
+    values, batch, clean = unpacked(sequence)
     lengths = batch.lengths
     length: Any = values.shape[0]
     if total_length is not None:

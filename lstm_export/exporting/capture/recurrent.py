@@ -27,7 +27,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
 from lstm_export.exporting.capture.opaque import demand, fix
-from lstm_export.exporting.capture.ragged import packed, padded
+from lstm_export.exporting.capture.ragged import Packed, unpacked
 from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
 
 OP_TYPE = "Recurrent"
@@ -96,9 +96,9 @@ def _traced_forward(module: nn.RNNBase, path: str, layers: Layers, x: Any, hx: A
     if hx is not None:
         initial = tuple(hx) if lstm else (hx, None)
     if isinstance(x, PackedSequence):
-        values, batch, _ = padded(x)
+        values, batch, _ = unpacked(x)
         y, *state = _node(module, path, layers, values, initial, batch.lengths, False)
-        return packed(y, batch, clean=True), tuple(state) if lstm else state[0]
+        return Packed.of(y, batch, clean=True), tuple(state) if lstm else state[0]
     batch_first = module.batch_first
     if unbatched := x.dim() == 2:
         batch_first = False
