@@ -166,15 +166,17 @@ def page(headings: list[str], results: Results, names: list[str]) -> Iterator[st
     yield "## Reasons"
     yield ""
     for heading in headings:
-        reasons = [
-            f"- {ROWS[name][0].rstrip(' ¹')}: {WORDS[one.verdict].strip('*')}: {one.detail}"
-            for name in names
-            if (one := results[name, heading]) is not None and one.verdict != "right"
-        ]
-        if reasons:
+        rows: dict[str, list[str]] = {}
+        for name in names:
+            one = results[name, heading]
+            if one is not None and one.verdict != "right":
+                what = f"{WORDS[one.verdict].strip('*')}, {one.detail}"
+                rows.setdefault(what, []).append(ROWS[name][0].rstrip(" ¹"))
+        if rows:
             yield f"**{heading}**"
             yield ""
-            yield from (reason.replace("|", "\\|") for reason in reasons)
+            for what, models in rows.items():
+                yield f"- {'; '.join(models)}: {what}".replace("|", "\\|")
             yield ""
 
 
