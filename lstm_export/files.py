@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lstm_export.errors import OutputError
@@ -61,6 +61,42 @@ def new_folder(path: Path, *, force: bool, marker: str) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """A temporary folder, out of which the files `names` go to `folder` when the block ends well.
+
+    They go in this order, all of them or none: those that they replaced come back if one cannot be
+    written. Raises OutputError, as `write_atomic` does.
+    """
+    for name in names:
+        _refuse_special(folder / name)
+    target = folder / names[-1]
+    with writing(target):
+        temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{target.name}."))
+    try:
+        yield temporary
+        with writing(target):
+            mode = 0o666 & ~_umask()
+            for name in names:
+                (temporary / name).chmod(mode)
+                with (temporary / name).open("r+b") as stream:
+                    os.fsync(stream.fileno())
+            _replace_files(temporary, folder, names)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Within the block a failure of the file system is an OutputError that names `path`."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from None
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -124,6 +160,32 @@ def _replace_folder(new: Path, path: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _replace_files(new: Path, folder: Path, names: Sequence[str]) -> None:
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            if len(names) > 1:
+                undo.callback(_put_back, new, folder / name, _second_name(folder / name, new))
+            (new / name).replace(folder / name)
+        undo.pop_all()
+
+
+def _second_name(path: Path, temporary: Path) -> Path | None:
+    """Another name for the file at `path`, under which it outlives being replaced."""
+    kept = temporary / f"{path.name}.old"
+    try:
+        os.link(path, kept)
+    except OSError:  # there is none, or the file system has no such names
+        return None
+    return kept
+
+
+def _put_back(new: Path, path: Path, old: Path | None) -> None:
+    if old is not None:
+        old.replace(path)
+    elif not (new / path.name).exists():  # it was moved
+        path.unlink(missing_ok=True)
 
 
 def _refuse_special(path: Path) -> None:
