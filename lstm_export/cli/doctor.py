@@ -123,7 +123,10 @@ def _show_module(found: ModuleDiagnosis) -> None:
     for outcome in found.stock:
         emit(f"{outcome.exporter:<13} {_outcome(outcome)}")
     if found.report is None:
-        emit(f"lstm_export   cannot: {found.refusal}")
+        first, *more = found.refusal.splitlines()
+        emit(f"lstm_export   cannot: {first}")
+        for line in more:
+            emit(f"              {line}")
     else:
         for line in _report_lines(found.report):
             emit(line)
