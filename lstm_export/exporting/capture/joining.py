@@ -40,7 +40,9 @@ def joined(recorder: Recorder, tensors: Sequence[Any], dim: int, *, stack: bool)
     """What torch.stack or torch.cat of `tensors` stands for, None if no loop has to do with it."""
     if not all(isinstance(tensor, Tensor) for tensor in tensors):
         return None
-    if any(recorder.maker(tensor) == (loop, 1) for tensor in tensors for loop in recorder.open[-1:]):
+    if any(
+        recorder.maker(tensor) == (loop, 1) for tensor in tensors for loop in recorder.open[-1:]
+    ):
         recorder.settle()
     _expect_no_part_of_an_open_loop(recorder, tensors)
     if (run := _run(recorder, tensors)) is not None:

@@ -28,16 +28,25 @@ def follow(recorder: Recorder, args: Sequence[Any], kwargs: Mapping[str, Any]) -
 
 def _use(recorder: Recorder, tensor: Tensor) -> None:
     maker = recorder.maker(tensor)
-    if maker is None or not maker[0].ended or tensor in recorder.indexed:
+    if maker is None or tensor in recorder.indexed:
         return
     loop, number = maker
+    if loop.implicit and number == 0 and loop.step == recorder.steps - 1:
+        recorder.settle()
+    if not loop.ended:
+        return
+    last = recorder.steps - 1
     current = recorder.open[-1] if recorder.open and recorder.open[-1].implicit else None
-    if current is not None and number == current.step:
-        return
-    if current is not None and number == current.step + 1:
-        # What an earlier step used as well is no entry of its own.
-        if id(tensor) not in current.used:
-            recorder.advance(current, number)
-        return
-    if number == 0:
-        recorder.advance(recorder.begin(loop.count, implicit=True), 0)
+    if current is not None:
+        position = last - number if current.backwards else number
+        if position == current.step or id(tensor) in current.used:
+            return
+        if position == current.step + 1:
+            recorder.advance(current, position)
+            return
+        if not current.backwards and 0 < current.step < last:
+            return
+    if number == 0 or (number == last and (current is None or current.step == last)):
+        # The last entry may be that of a list read backwards, or a final value.
+        backwards = number != 0
+        recorder.advance(recorder.begin(loop.count, implicit=True, backwards=backwards), 0)

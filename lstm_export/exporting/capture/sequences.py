@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from torch import SymInt, Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
+from lstm_export.errors import ExportError
 from lstm_export.exporting.capture.lines import unpacked_into, users_frame, users_place
 from lstm_export.exporting.capture.steps import Recorder, refusal
 
@@ -73,11 +74,14 @@ class Steps:
         return self.item(self.count + key if fixed else key, None)
 
     def __len__(self) -> NoReturn:
-        raise refusal(
-            users_place(),
-            "this length varies from call to call and cannot be a plain number",
-            "use x.size(dim) of the tensor",
+        raise _NoLength(
+            "the length of what a time loop runs over varies from call to call and cannot be a "
+            "plain number: use x.size(dim) of the tensor"
         )
+
+
+class _NoLength(ExportError, TypeError):
+    """Python takes a TypeError for having no length, and builds the list all the same."""
 
 
 def counted(recorder: Recorder, start: Any, stop: Any, stride: int) -> Steps:

@@ -151,7 +151,7 @@ def _number(recorder: Recorder, value: Any) -> Any:
     if isinstance(value, Tensor) and value.numel() == 1 and not value.is_floating_point():
         value = value.item()
         if isinstance(value, SymInt) and not isinstance(value, StepIndex):
-            torch._check(value >= 0)
+            torch._check(value >= 1)
     if isinstance(value, SymInt) and (known := value.node.maybe_as_int()) is not None:
         return known
     return value

@@ -17,7 +17,7 @@ from typing import Any
 import sympy
 import torch
 from torch import SymInt, Tensor
-from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols, statically_known_true
 from torch.fx.node import has_side_effect
 from torch.utils.weak import WeakIdKeyDictionary
 
@@ -96,6 +96,7 @@ class Loop:
     count: Any
     place: Place | None
     implicit: bool = False
+    backwards: bool = False
     step: int = 0
     ended: bool = False
     symbol: Any = None
@@ -116,10 +117,18 @@ class Recorder:
     indexed: WeakIdKeyDictionary = field(default_factory=WeakIdKeyDictionary)
     """Tensors that the current step took from a list by its index."""
 
-    def begin(self, count: Any, *, implicit: bool = False) -> Loop:
+    def begin(self, count: Any, *, implicit: bool = False, backwards: bool = False) -> Loop:
         """A new loop of `count` steps, in its first step."""
         self.settle()
-        loop = Loop(len(self.loops), count, users_place(), implicit)
+        if (
+            isinstance(count, SymInt)
+            and free_unbacked_symbols(count)
+            and not count.node.expr.is_Symbol
+        ):
+            # A number of its own, of which torch can know that it is not zero.
+            count = torch.scalar_tensor(count, dtype=torch.int64).item()
+            torch._check(count >= 1)
+        loop = Loop(len(self.loops), count, users_place(), implicit, backwards)
         self.loops.append(loop)
         self.open.append(loop)
         return loop
@@ -151,9 +160,19 @@ class Recorder:
         while self.open and self.open[-1].implicit and self.open[-1] is not but:
             loop = self.open[-1]
             if loop.step < self.steps - 1:
-                self.open.pop()  # it was none
+                self._forget(loop)
             else:
                 self.end(loop)
+
+    def _forget(self, loop: Loop) -> None:
+        """It was none: what it made was made by the loop around it."""
+        self.open.pop()
+        around = (self.open[-1], self.open[-1].step) if self.open else None
+        for tensor in [made for made, maker in self.made.items() if maker[0] is loop]:
+            if around is None:
+                del self.made[tensor]
+            else:
+                self.made[tensor] = around
 
     def _mark(self, loop: Loop) -> Tensor:
         mark: Tensor = torch.ops.lstm_export.step(

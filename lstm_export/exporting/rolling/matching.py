@@ -65,12 +65,20 @@ class ListRead:
     backwards: bool
 
 
-class ListFound(Exception):  # noqa: N818
-    """Raised for a `ListRead`: the graph has to be changed before matching can go on."""
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """An argument that is, for each step, what the step before the one before it made."""
 
-    def __init__(self, read: ListRead) -> None:
+    consumers: tuple[Node, ...]
+    values: tuple[Node, ...]
+
+
+class RewriteFound(Exception):  # noqa: N818
+    """Raised for a `ListRead` or a `Delay`: the graph has to change before matching can go on."""
+
+    def __init__(self, rewrite: ListRead | Delay) -> None:
         super().__init__()
-        self.read = read
+        self.rewrite = rewrite
 
 
 @dataclass
@@ -112,10 +120,16 @@ class Matching:
     def want_value(self, node: Node) -> None:
         """Compares what the last step has as `node` with what stands in its place before."""
         row = self._row_of.get(node)
+        if row is None and self.probing:
+            # It belongs to what comes after an implicit loop.
+            for part in inputs_of((node.args, node.kwargs)):
+                if self.region.location(part) == self.region.last:
+                    self.want_value(part)
+            return
         if row is None:
             raise Mismatch("the last step computes something that the others do not", [node])
         if self.first == 1:
-            self._nodes(row)
+            self._argument(row, (node,))
             return
         position, before = self._position[node], (dict(self.steps), dict(self.carries))
         for at in dict.fromkeys((position - self._offset, position)):
@@ -183,8 +197,17 @@ class Matching:
             return
         elif all(place == BEFORE for place in places):
             self._list(parts, consumers)
+        elif self._is_delayed(places):
+            if not self.probing:
+                raise RewriteFound(Delay(consumers, parts))
         else:
             raise Mismatch("a step takes from another step than the one before it", consumers)
+
+    def _is_delayed(self, places: list[int]) -> bool:
+        known = 2 - self.first
+        return places[known:] == list(range(self.region.steps - 2)) and all(
+            place == BEFORE for place in places[:known]
+        )
 
     def _nodes(self, parts: tuple[Node, ...]) -> None:
         last = parts[-1]
@@ -247,10 +270,10 @@ class Matching:
             other, steps = known[0][0], [step for _, step in known]
             expected = list(range(self.first, other.steps))
             backwards = steps == [other.last - step for step in expected]
-            if self.first == 1 and self.probing and (steps == expected or backwards):
+            if self.probing and (steps == expected or backwards):
                 return
             if steps == expected or backwards:
-                raise ListFound(ListRead(consumers, parts, other.number, backwards))
+                raise RewriteFound(ListRead(consumers, parts, other.number, backwards))
         raise Mismatch("every step uses another tensor, of a fixed number of them", consumers)
 
     def _same_constant(self, parts: Sequence[Any]) -> bool:

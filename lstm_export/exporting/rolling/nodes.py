@@ -28,6 +28,12 @@ def call(graph: Graph, target: Callable[..., Any], *args: Any, **kwargs: Any) ->
         with fake_mode(graph):
             node.meta["val"] = torch.empty(_size(args[0]), dtype=torch.int64)
         return node
+    if target is aten.select.int and not isinstance(args[2], int):
+        # For an index of unknown sign torch would make up a symbol.
+        x = value_of(args[0])
+        with fake_mode(graph):
+            node.meta["val"] = x.new_empty([*x.shape[: args[1]], *x.shape[args[1] + 1 :]])
+        return node
     values, named = pytree.tree_map_only(Node, value_of, (args, kwargs))
     if all(not isinstance(value, Tensor) for value in pytree.tree_leaves(values)):
         node.meta["val"] = target(*values, **named)
@@ -129,3 +135,8 @@ def _scalar(graph: Graph, wanted: sympy.Expr, before: Node) -> Node:
         if is_scalar(node) and expression(node) == wanted:
             return node
     raise LookupError(wanted)
+
+
+def is_check(node: Node) -> bool:
+    """Whether a node only asserts something about numbers."""
+    return "_assert" in str(node.target) or "sym_constrain" in str(node.target)

@@ -137,12 +137,18 @@ def close_implicit(graph: Graph) -> None:
             continue
         if len(nodes) < complete - 1:
             for marker in nodes:
-                marker.target, marker.args = torch.ops.aten.scalar_tensor.default, (0,)
+                _erase_with_users(marker)
             continue
         with graph.inserting_before(graph.output_node()):
             count, _, _, place, _ = nodes[0].args
             end = graph.call_function(STEP, (count, number, len(nodes), place, True))
             end.meta["val"] = value_of(nodes[0])
+
+
+def _erase_with_users(node: Node) -> None:
+    for user in list(node.users):
+        _erase_with_users(user)
+    node.graph.erase_node(node)
 
 
 def _markers(graph: Graph) -> dict[int, list[Node]]:
@@ -191,4 +197,3 @@ def _written(node: Node) -> Node:
         if not schema.arguments or schema.arguments[0].alias_info is None:
             return base
         base = base.args[0]
-

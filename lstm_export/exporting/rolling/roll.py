@@ -82,5 +82,7 @@ def _finish(program: ExportedProgram) -> None:
     for spec, node in zip(program.graph_signature.output_specs, results, strict=True):
         if isinstance(node, Node) and isinstance(spec.arg, TensorArgument):
             spec.arg = TensorArgument(node.name)
+    # Of an inner loop only the body that the outer one kept is still in use.
+    program.graph_module.delete_all_unused_submodules()
     program.graph.lint()
     program.graph_module.recompile()

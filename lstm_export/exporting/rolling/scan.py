@@ -11,10 +11,18 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from lstm_export.exporting.rolling.body import Body, Slice
-from lstm_export.exporting.rolling.matching import INDEX, ListFound, ListRead
-from lstm_export.exporting.rolling.nodes import aten, call, fake_mode, same_size, value_of
+from lstm_export.exporting.rolling.matching import INDEX, RewriteFound
+from lstm_export.exporting.rolling.nodes import (
+    aten,
+    call,
+    fake_mode,
+    is_check,
+    same_size,
+    value_of,
+)
 from lstm_export.exporting.rolling.plan import Plan
-from lstm_export.exporting.rolling.regions import AFTER, BEFORE, COLLECT, KEEP, Region
+from lstm_export.exporting.rolling.regions import AFTER, BEFORE, KEEP, Region
+from lstm_export.exporting.rolling.rewrites import rewrite
 from lstm_export.exporting.rolling.slices import listed, sliced, written
 
 
@@ -33,28 +41,11 @@ def roll(program: ExportedProgram, region: Region, others: list[Region]) -> None
             one.locate()
         try:
             plan = Plan(region, constants, others)
-        except ListFound as found:
-            _read_from_list(region, found.read, others)
+        except RewriteFound as found:
+            rewrite(found.rewrite, region, others)
         else:
             _Writer(plan).write()
             return
-
-
-def _read_from_list(region: Region, read: ListRead, others: list[Region]) -> None:
-    """Entries of an earlier loop's list become slices of the tensor that they would make."""
-    other = next(other for other in others if other.number == read.loop)
-    graph = region.graph
-    entries = list(reversed(read.entries)) if read.backwards else list(read.entries)
-    with graph.inserting_before(region.markers[0]):
-        whole = call(graph, COLLECT, entries, other.count, other.number, 0, True, False)
-    for consumer, old in zip(read.consumers, read.entries, strict=True):
-        index = region.index(region.location(consumer))
-        with graph.inserting_before(consumer):
-            if read.backwards:
-                last = call(graph, operator.sub, region.count, 1)
-                index = call(graph, operator.sub, last, index)
-            entry = call(graph, aten.select.int, whole, 0, index)
-        consumer.replace_input_with(old, entry)
 
 
 class _Writer:
@@ -207,16 +198,18 @@ class _Writer:
         first = region.index(0)
         if first is not None:
             # What is wanted of the first step alone is computed before the scan.
-            first.replace_all_uses_with(0, delete_user_cb=lambda user: not _is_check(user))
+            first.replace_all_uses_with(0, delete_user_cb=lambda user: not is_check(user))
+        marks = {*region.markers, region.end}
         for node in reversed(list(graph.nodes)):
             step = region.location(node)
             if node.target is KEEP:
                 self._release(node)
-            elif step not in (BEFORE, AFTER) and _is_check(node):
+            elif step not in (BEFORE, AFTER) and not node.users and node not in marks:
+                # torch would keep what draws random numbers or asserts something.
                 graph.erase_node(node)
-        for mark in [region.end, *reversed(region.markers)]:
-            mark.target = aten.scalar_tensor.default
-            mark.args = (0,)
+        graph.erase_node(region.end)
+        for mark in region.markers:
+            graph.erase_node(mark)
         graph.eliminate_dead_code()
 
     def _release(self, kept: Node) -> None:
@@ -233,7 +226,3 @@ class _Writer:
             ],
             *kept.args[1:],
         )
-
-
-def _is_check(node: Node) -> bool:
-    return "_assert" in str(node.target) or "sym_constrain" in str(node.target)
