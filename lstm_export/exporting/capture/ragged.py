@@ -112,26 +112,26 @@ class Packed(PackedSequence):
 
     @classmethod
     def of(cls, padded: Tensor, batch: Ragged, *, clean: bool) -> Packed:
-        self: Packed = tuple.__new__(cls, (None,) * 4)  # type: ignore[type-var]
+        self: Packed = tuple.__new__(cls, (None,) * 4)
         self.padded, self.batch, self.clean = padded, batch, clean
         return self
 
     @cached_property
-    def data(self) -> Tensor:  # type: ignore[override]
+    def data(self) -> Tensor:
         inputs = [self.padded, self.batch.lengths, self.batch.order]
         shape = (self.batch.total, *self.padded.shape[2:])
         return opaque(PACK, inputs, self.padded.dtype, shape)
 
     @property
-    def batch_sizes(self) -> Tensor:  # type: ignore[override]
+    def batch_sizes(self) -> Tensor:
         return self.batch.batch_sizes
 
     @property
-    def sorted_indices(self) -> Tensor | None:  # type: ignore[override]
+    def sorted_indices(self) -> Tensor | None:
         return self.batch.order
 
     @property
-    def unsorted_indices(self) -> Tensor | None:  # type: ignore[override]
+    def unsorted_indices(self) -> Tensor | None:
         return self.batch.inverse
 
     def __iter__(self) -> Iterator[Any]:

@@ -1,0 +1,125 @@
+"""The matrix of recurrent layers by which PyTorch tested its older exporter, 192 cases of it.
+
+Four cells, one and three layers, one and two directions, an initial state or none, sequences as
+they are, packed, or packed batch first, dropout or none. Each is exported at one batch and run at
+another, and at other lengths. The cases that differ in packing and dropout alone share a graph.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+INPUT_SIZE, HIDDEN_SIZE = 7, 5
+CELLS = {
+    "elman-tanh": (nn.RNN, {"nonlinearity": "tanh"}),
+    "elman-relu": (nn.RNN, {"nonlinearity": "relu"}),
+    "lstm": (nn.LSTM, {}),
+    "gru": (nn.GRU, {}),
+}
+GROUPS = list(itertools.product(CELLS, (1, 3), (1, 2), ("state", "no-state")))
+WAYS = list(itertools.product(("whole", "packed", "packed-batch-first"), (0.0, 0.2)))
+TRACED = (3, 6, [6, 4, 1])
+RUN = [(4, 6, [6, 5, 3, 1]), (4, 9, [8, 8, 2, 1]), (1, 1, [1]), (2, 33, [33, 30])]
+
+Group = tuple[str, int, int, str]
+
+
+class Case(nn.Module):
+    """One recurrent layer, fed in one of the ways."""
+
+    def __init__(self, group: Group, way: str, dropout: float) -> None:
+        super().__init__()
+        cell, layers, directions, _ = group
+        kind, options = CELLS[cell]
+        self.way, self.batch_first = way, way == "packed-batch-first"
+        self.layer = kind(  # type: ignore[operator]
+            INPUT_SIZE,
+            HIDDEN_SIZE,
+            layers,
+            dropout=dropout,
+            bidirectional=directions == 2,
+            batch_first=self.batch_first,
+            **options,
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        given = (state if len(state) == 2 else state[0],) if state else ()
+        if self.way == "whole":
+            y, final = self.layer(x, *given)
+            rest: tuple[Tensor, ...] = ()
+        else:
+            x = x.transpose(0, 1) if self.batch_first else x
+            packed = pack_padded_sequence(x, lengths, batch_first=self.batch_first)
+            packed, final = self.layer(packed, *given)
+            y, *rest = pad_packed_sequence(packed, batch_first=self.batch_first)  # type: ignore[assignment]
+        return y, *(final if isinstance(final, tuple) else (final,)), *rest
+
+
+class Cases(nn.Module):
+    """Every way of one group, side by side."""
+
+    def __init__(self, group: Group) -> None:
+        super().__init__()
+        self.cases = nn.ModuleList(Case(group, *way) for way in WAYS)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(output for case in self.cases for output in case(*inputs))
+
+
+def inputs(group: Group, batch: int, time: int, lengths: list[int]) -> list[Tensor]:
+    cell, layers, directions, state = group
+    shape = (layers * directions, batch, HIDDEN_SIZE)
+    states = [torch.randn(shape) for _ in range(2 if cell == "lstm" else 1)]
+    x = torch.randn(time, batch, INPUT_SIZE)
+    return [x, torch.tensor(lengths), *(states if state == "state" else [])]
+
+
+Findings = dict[tuple[str, float], list[str]]
+
+
+@pytest.fixture(scope="module")
+def findings(exported: Callable[..., Any]) -> Callable[[Group], Findings]:
+    """What is wrong with each way of a group; empty lists are good."""
+    known: dict[Group, Findings] = {}
+
+    def find(group: Group) -> Findings:
+        if group in known:
+            return known[group]
+        torch.manual_seed(0)
+        graph = exported(Cases(group), *inputs(group, *TRACED))
+        parts = 2 if group[0] == "lstm" else 1
+        owners = [way for way in WAYS for _ in range(1 + parts + (way[0] != "whole"))]
+        found: Findings = {way: [] for way in WAYS}
+        for owner, (name, shape) in zip(owners, graph.outputs.items(), strict=True):
+            fixed = sum(isinstance(size, int) for size in shape)
+            if fixed != {1: 0, 3: 1}[len(shape)] and shape[0] != group[1] * group[2]:
+                found[owner].append(f"{name} has the shape {shape}")
+        for case in RUN:
+            results = graph.compare(*inputs(group, *case))
+            for owner, result in zip(owners, results.values(), strict=True):
+                if not result.passed:
+                    found[owner].append(f"{result.name} at {case}: {result.reason}")
+        return known.setdefault(group, found)
+
+    return find
+
+
+@pytest.mark.filterwarnings("ignore:dropout option adds dropout:UserWarning")  # in one layer: none
+@pytest.mark.parametrize("dropout", [0.0, 0.2], ids=["", "dropout"])
+@pytest.mark.parametrize("way", ["whole", "packed", "packed-batch-first"])
+@pytest.mark.parametrize("group", GROUPS, ids=["-".join(map(str, group)) for group in GROUPS])
+def test_exported_at_one_batch_it_is_right_at_another(
+    findings: Callable[[Group], Findings], group: Group, way: str, dropout: float
+) -> None:
+    assert not findings(group)[way, dropout]
+
+
+def test_the_matrix_has_192_cases() -> None:
+    assert len(GROUPS) * len(WAYS) == 192
