@@ -50,11 +50,12 @@ class FoundCell:
         return int(self.R.shape[1])
 
 
-IsInput = Callable[[Variable], bool]
+RequireInput = Callable[[Variable], None]
+"""Raises NoCellError for what cannot be had for the whole sequence."""
 
 
 def lstm(
-    h: Variable, c: Variable, next_h: Expression, next_c: Expression, is_input: IsInput
+    h: Variable, c: Variable, next_h: Expression, next_c: Expression, require_input: RequireInput
 ) -> FoundCell:
     """c' = f ⊙ c + i ⊙ g and h' = o ⊙ tanh(c'), where i or f may be one minus the other.
 
@@ -68,10 +69,10 @@ def lstm(
     if shown.key != next_c.key:
         raise NoCellError("the hidden state is not made from tanh of the new cell state")
     o = _sigmoid(o_factor, "what tanh of the cell state is multiplied by")
-    return _with_gates("lstm", [i, o, f, g], h, is_input)
+    return _with_gates("lstm", [i, o, f, g], h, require_input)
 
 
-def gru(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
+def gru(h: Variable, next_h: Expression, require_input: RequireInput) -> FoundCell:
     """h' = z ⊙ h + (1 − z) ⊙ n, the reset gate before or after the recurrent product.
 
     Raises NoCellError.
@@ -83,7 +84,7 @@ def gru(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
         raise NoCellError("state and candidate are not weighted by z and 1 − z")
     outside, inside, r = _reset(n, h)
     gates = [z, r, outside]
-    found = _with_gates("gru", gates, h, is_input)
+    found = _with_gates("gru", gates, h, require_input)
     size = h.width
     R, B = found.R, found.B
     matrices = [(m, coefficient) for m, coefficient in inside.monomials if m]
@@ -109,16 +110,18 @@ def gru(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
     return FoundCell("gru", found.inputs, found.W, R, B, linear_before_reset=diagonal)
 
 
-def rnn(h: Variable, next_h: Expression, is_input: IsInput) -> FoundCell:
+def rnn(h: Variable, next_h: Expression, require_input: RequireInput) -> FoundCell:
     """h' = tanh or relu of a linear function. Raises NoCellError."""
     gate = next_h.atom
     if not isinstance(gate, Gate) or gate.function not in ("Tanh", "Relu"):
         raise NoCellError("the new state is not tanh or relu of a linear function")
-    found = _with_gates("rnn", [gate.argument], h, is_input)
+    found = _with_gates("rnn", [gate.argument], h, require_input)
     return FoundCell("rnn", found.inputs, found.W, found.R, found.B, activation=gate.function)
 
 
-def _with_gates(cell: Cell, gates: list[Expression], h: Variable, is_input: IsInput) -> FoundCell:
+def _with_gates(
+    cell: Cell, gates: list[Expression], h: Variable, require_input: RequireInput
+) -> FoundCell:
     size, rows = h.width, len(gates) * h.width
     R, bias = np.zeros((rows, size)), np.zeros(2 * rows)
     blocks: dict[str, tuple[Variable, Array]] = {}
@@ -136,8 +139,7 @@ def _with_gates(cell: Cell, gates: list[Expression], h: Variable, is_input: IsIn
             if atom.key == h.key:
                 R[part] = as_matrix(coefficient)
                 continue
-            if not is_input(atom):
-                raise NoCellError(f"a gate reads {_described(atom)}")
+            require_input(atom)
             if atom.key not in blocks:
                 blocks[atom.key] = (atom, np.zeros((rows, atom.width)))
             blocks[atom.key][1][part] = as_matrix(coefficient)

@@ -61,8 +61,8 @@ class Interpreter:
             self._known[value] = found
         return self._known[value]
 
-    def _variable(self, value: ir.Value) -> Variable:
-        size = width(value, self.axis)
+    def _variable(self, value: ir.Value, size: int | None = None) -> Variable:
+        size = size or width(value, self.axis)
         if size is None or batch(value, self.axis) is None:
             raise OpaqueError
         return Variable(value, size)
@@ -119,10 +119,10 @@ class Interpreter:
         a, b = node.inputs
         left, right = self.constants(a), self.constants(b)
         if right is not None and right.ndim == 2 and self.axis == -1:
-            return self._bare(a).times(right.T)
+            return self._bare(a, len(right)).times(right.T)
         vector = b is not None and b.shape is not None and len(b.shape) == 1
         if left is not None and left.ndim == 2 and (vector or self.axis == -2):
-            return self._bare(b).times(left)
+            return self._bare(b, left.shape[1]).times(left)
         raise OpaqueError
 
     def _gemm(self, node: ir.Node, value: ir.Value) -> Expression:
@@ -132,9 +132,11 @@ class Interpreter:
         a, b, c = [*node.inputs, None][:3]
         left, right = self.constants(a), self.constants(b)
         if right is not None and not trans_a and self.axis == -1:
-            product = self._bare(a).times(right if trans_b else right.T)
+            matrix = right if trans_b else right.T
+            product = self._bare(a, matrix.shape[1]).times(matrix)
         elif left is not None and not trans_b and self.axis == -2:
-            product = self._bare(b).times(left.T if trans_a else left)
+            matrix = left.T if trans_a else left
+            product = self._bare(b, matrix.shape[1]).times(matrix)
         else:
             raise OpaqueError
         product = product.scaled(np.full(product.width, alpha))
@@ -228,13 +230,17 @@ class Interpreter:
             raise OpaqueError
         return np.broadcast_to(numbers.astype(np.float64).reshape(-1), (size,)).copy()
 
-    def _bare(self, value: ir.Value | None) -> Expression:
-        """What a matrix is applied to: of an input, the tensor itself."""
+    def _bare(self, value: ir.Value | None, size: int | None = None) -> Expression:
+        """What a matrix is applied to: of an input, the tensor itself, `size` features wide."""
         assert value is not None
-        found = self.expression(value)
-        if self.is_sequence(value) and not isinstance(found.atom, Variable):
-            return Expression.of(self._variable(value))
-        return found
+        if self.is_sequence(value):
+            found = self._known.get(value)
+            if found is None and width(value, self.axis) is not None:
+                found = self.expression(value)
+            if found is None or not isinstance(found.atom, Variable):
+                return Expression.of(self._variable(value, size))
+            return found
+        return self.expression(value)
 
     def _along_features(self, node: ir.Node, value: ir.Value, axis: int) -> None:
         source = node.inputs[0]

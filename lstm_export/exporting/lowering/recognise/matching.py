@@ -11,6 +11,7 @@ from lstm_export.exporting.lowering.recognise.algebra import Expression, Gate, V
 from lstm_export.exporting.lowering.recognise.cells import FoundCell, NoCellError, gru, lstm, rnn
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.interpret import Interpreter, OpaqueError
+from lstm_export.exporting.lowering.recognise.lifting import NotLiftableError
 from lstm_export.exporting.lowering.recognise.loop import State
 from lstm_export.exporting.lowering.recognise.sequences import Sequences
 from lstm_export.exporting.lowering.recognise.shapes import batch, dims, width
@@ -72,15 +73,20 @@ def _as_cell(interpreter: Interpreter, states: Sequence[State], sequences: Seque
     if rows is None or len(rows) > 1:
         raise NoCellError(f"a state has {len(dims(h.value) or ())} axes")
 
-    def is_input(variable: Variable) -> bool:
-        return sequences.is_known(variable.value)
+    def require_input(variable: Variable) -> None:
+        try:
+            sequences.sequence(variable.value)
+        except NotLiftableError as error:
+            node = variable.value.producer()
+            what = "another state" if node is None else f"the result of {node.op_type}"
+            raise NoCellError(f"a gate reads {what}: {error}") from error
 
     next_h, *next_c = (interpreter.expression(state.next) for state in states)
     if c:
-        return lstm(h, c[0], next_h, next_c[0], is_input)
+        return lstm(h, c[0], next_h, next_c[0], require_input)
     if isinstance(next_h.atom, Gate):
-        return rnn(h, next_h, is_input)
-    return gru(h, next_h, is_input)
+        return rnn(h, next_h, require_input)
+    return gru(h, next_h, require_input)
 
 
 def _variable(value: ir.Value, axis: int) -> Variable:

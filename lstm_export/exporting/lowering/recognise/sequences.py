@@ -12,7 +12,8 @@ import onnx_ir as ir
 
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.recognise.constants import Constants
-from lstm_export.exporting.lowering.recognise.lifting import RULES, Lift, NotLiftableError, moved
+from lstm_export.exporting.lowering.recognise.lifting import Lift, NotLiftableError, moved
+from lstm_export.exporting.lowering.recognise.rules import RULES
 from lstm_export.exporting.lowering.recognise.shapes import Dim, dims
 
 
@@ -20,7 +21,7 @@ class Sequences:
     """Whole-sequence values, (sequence_length, *shape of the step's value), built when asked for.
 
     `known` are those that there are, by the step's values; `deferred` makes those that few need,
-    `withheld` says why others cannot be had.
+    `withheld` says why others cannot be had, `joined` those whose time and batch are one axis.
     """
 
     def __init__(self, builder: Builder, body: ir.Graph, constants: Constants) -> None:
@@ -30,6 +31,7 @@ class Sequences:
         self.deferred: dict[ir.Value, Callable[[], ir.Value]] = {}
         self.initial: dict[ir.Value, ir.Value] = {}
         self.withheld: dict[ir.Value, str] = {}
+        self.joined: dict[ir.Value, tuple[ir.Value, ir.Value]] = {}
         self._invariant: dict[ir.Value, ir.Value] = {}
         self._refused: dict[ir.Value, str] = {}
 
@@ -55,10 +57,6 @@ class Sequences:
         except NotLiftableError:
             return False
         return True
-
-    def refusal(self, value: ir.Value) -> str:
-        """Why it cannot."""
-        return self._refused.get(value, "")
 
     def sequence(self, value: ir.Value) -> ir.Value:
         """`value` for all steps. Raises NotLiftableError."""
