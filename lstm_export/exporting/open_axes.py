@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.audit.branches import SizeBranch, size_branches
+from lstm_export.exporting.audit.branches import SizeCondition, judged, size_branches
+from lstm_export.exporting.audit.trial import eager_trial
 from lstm_export.exporting.axes import AxisNames, asked_axes
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.trace import trace
@@ -45,15 +46,22 @@ def open_axes(
         for name, axes in first.unasked().items()
         for axis in axes
     }
-    for axis, refusal in variation.refused(first.spec).items():
-        reasons |= dict.fromkeys(first.places(axis), str(refusal))
+    for label, said in variation.refused(first.spec).items():
+        reasons |= dict.fromkeys(first.places(label), str(said))
     if reasons:
         fixed: dict[str, set[int]] = {}
         for name, axis in reasons:
             fixed.setdefault(name, set()).add(axis)
         names = AxisNames(trace(module, call, outputs, fixed=fixed), outputs, asked)
-    branches = size_branches(names.traced.program)
+    conditions = size_branches(names.traced.program)
+    branches = [
+        one for one in judged(conditions, eager_trial(module, call)) if one.kind == "branch"
+    ]
     _refuse_branches(branches, first)
+    for branch in branches:
+        for symbol in branch.fixes:
+            position, axis = branch.axes[symbol][0]
+            raise ExportError(_baked((call.inputs[position].name, axis), call, first, branches))
     for place, refusal in variation.fixed(names.spec, skip=set(reasons)):
         if refusal is None and asked is None:
             raise ExportError(_baked(place, call, first, branches))
@@ -66,7 +74,7 @@ def open_axes(
     return OpenAxes(names, reasons)
 
 
-def _refuse_branches(branches: tuple[SizeBranch, ...], names: AxisNames) -> None:
+def _refuse_branches(branches: Sequence[SizeCondition], names: AxisNames) -> None:
     told = [
         f"{branch.place}\n  Python decided here that {names.described(branch.condition)}, which "
         "the file would take for every input"
@@ -81,7 +89,7 @@ def _refuse_branches(branches: tuple[SizeBranch, ...], names: AxisNames) -> None
         )
 
 
-def _baked(place: Place, call: Call, names: AxisNames, branches: tuple[SizeBranch, ...]) -> str:
+def _baked(place: Place, call: Call, names: AxisNames, branches: Sequence[SizeCondition]) -> str:
     name, axis = place
     size = next(leaf.example.shape[axis] for leaf in call.inputs if leaf.name == name)
     symbol = names.original(name, axis)

@@ -17,6 +17,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shape_settings
 
 from lstm_export.errors import ExportError
+from lstm_export.exporting.audit.watch import watched_sizes
 from lstm_export.exporting.blame import blame, first_line
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.capture.found import found_lengths
@@ -103,7 +104,7 @@ def _program(
     before = Snapshot(flat.module, weights=False)
     with recurrent_capture(flat.module), packed_capture(trim=trim) as known, oblivious:
         try:
-            with PoolingCapture(), loop_capture(flat.module):
+            with PoolingCapture(), loop_capture(flat.module), watched_sizes():
                 program = torch.export.export(
                     flat, flat.call.examples, dynamic_shapes=(axes,), strict=False
                 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from lstm_export.contract import GraphSpec, TensorSpec
-from lstm_export.exporting.blame import first_line
+from lstm_export.exporting.audit.refusal import refusal_of
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.verify.reference import Eager
 from lstm_export.exporting.verify.trials import Trials
@@ -94,7 +94,7 @@ class Variation:
                     try:
                         eager(trial.tensors)
                     except Exception as error:
-                        reason = reason or first_line(error)
+                        reason = reason or refusal_of(error, self.module)
                         continue
                     taken += 1
                     break

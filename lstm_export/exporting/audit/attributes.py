@@ -63,9 +63,7 @@ def restore(content: Content) -> None:
 
 def changed(before: Content, after: Content) -> set[str]:
     """Paths whose values differ, or that only one of the two has."""
-    same = {
-        path for path in before.keys() & after.keys() if alike(before[path][1], after[path][1])
-    }
+    same = {path for path in before.keys() & after.keys() if alike(before[path][1], after[path][1])}
     return (before.keys() | after.keys()) - same
 
 
@@ -141,7 +139,7 @@ def _is_foreign(cls: type) -> bool:
 def copied(value: Any) -> Any:
     """`value` as something to compare with later."""
     if isinstance(value, nn.Parameter):
-        return ("parameter", id(value), value._version)
+        return ("parameter", id(value), value._version, value.data_ptr())
     if isinstance(value, Tensor):
         return value.detach().clone() if value.layout == torch.strided else value
     if isinstance(value, np.ndarray):
@@ -164,11 +162,13 @@ def alike(one: Any, other: Any) -> bool:
     if isinstance(one, Tensor):
         if one.shape != other.shape or one.dtype != other.dtype:
             return False
-        return bool(torch.allclose(one, other, rtol=0, atol=0, equal_nan=True))
+        if not one.is_floating_point():
+            return torch.equal(one, other)
+        return torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
     if isinstance(one, np.ndarray):
-        return one.shape == other.shape and one.tobytes() == other.tobytes()
+        return bool(one.shape == other.shape) and one.tobytes() == other.tobytes()
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(alike, one, other))
-    return bool(one == other) or one is other or (one != one and other != other)
+    return bool(one == other) or bool(one != one and other != other)

@@ -12,49 +12,41 @@ import ast
 import inspect
 import textwrap
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lstm_export.exporting.audit.attributes import Attribute, changed, contents
 from lstm_export.exporting.audit.finding import Finding
-from lstm_export.exporting.audit.rehearsal import Rehearsal, differ
+from lstm_export.exporting.audit.rehearsal import Outputs, Rehearsal, differ
+from lstm_export.exporting.audit.trial import resized
 from lstm_export.exporting.blame import Place
 from lstm_export.exporting.eager_axes import varying_axes
-from lstm_export.exporting.audit.variation import resized
 
 _SPOILS = 3
 
 
 def carried_state(rehearsal: Rehearsal) -> tuple[Finding, ...]:
     """The attributes whose values reach from one call into the results of the next."""
-    depends = differ(rehearsal.first.outputs, rehearsal.again.outputs)
     moves = _moving(rehearsal)
     caches = changed(rehearsal.before, rehearsal.first.after) - moves
-    carried = [path for path in sorted(moves) if _is_read(rehearsal, path)]
-    if not carried and caches and _depends_on_shape(rehearsal):
-        carried = [path for path in sorted(caches) if _is_read(rehearsal, path)] or sorted(caches)
-    if carried:
-        return tuple(_finding(rehearsal, path) for path in carried)
-    if not depends:
-        return ()
-    # Seen in the results, but in no single attribute.
-    if moves:
-        return tuple(_finding(rehearsal, path) for path in sorted(moves))
-    return (
-        Finding(
-            "carried state",
-            type(rehearsal.module).__name__,
-            None,
-            "two calls with the same input gave different results, though none of its attributes "
-            "changed: it keeps something where it cannot be seen, or draws random numbers from a "
-            "generator that is not seeded",
-            "make forward depend on its arguments alone",
-        ),
-    )
+    carried: list[str] = []
+    if moves or caches:
+        shapes = _other_shapes(rehearsal)
+        given = [rehearsal.call.examples, *shapes]
+        carried = [path for path in sorted(moves) if _is_read(rehearsal, path, given)]
+        if not carried and caches and _spoil_one_another(rehearsal, shapes):
+            read = [path for path in sorted(caches) if _is_read(rehearsal, path, given)]
+            carried = read or sorted(caches)
+    if not carried and differ(rehearsal.first.outputs, rehearsal.again.outputs):
+        # Seen in the results, but in no single attribute.
+        carried = sorted(moves)
+        if not carried:
+            return (_unseen(rehearsal),)
+    return tuple(_finding(rehearsal, path) for path in carried)
 
 
 def _moving(rehearsal: Rehearsal) -> set[str]:
@@ -66,32 +58,38 @@ def _moving(rehearsal: Rehearsal) -> set[str]:
     return moves
 
 
-def _is_read(rehearsal: Rehearsal, path: str) -> bool:
-    """Whether results differ once the attribute at `path` holds something else after a call."""
-    for spoil in range(_SPOILS):
-        with rehearsal.from_the_start():
-            rehearsal.perform(rehearsal.call.examples)
-            plain = rehearsal.perform(rehearsal.call.examples).outputs
-        with rehearsal.from_the_start():
-            rehearsal.perform(rehearsal.call.examples)
-            found = contents(rehearsal.module).get(path)
-            if found is None:
-                continue
-            attribute = found[0]
-            value = attribute.value
-            if isinstance(value, torch.nn.Parameter):
-                kept_data = value.data
-                value.data = _spoiled(kept_data, spoil)
-                try:
-                    outputs = rehearsal.perform(rehearsal.call.examples).outputs
-                finally:
-                    value.data = kept_data
-            else:
-                attribute.set(_spoiled(value, spoil))
-                outputs = rehearsal.perform(rehearsal.call.examples).outputs
-            if differ(plain, outputs):
+def _is_read(rehearsal: Rehearsal, path: str, given: Sequence[Sequence[Tensor]]) -> bool:
+    """Whether the attribute at `path`, left by one call, has a part in the results of the next.
+
+    That next call is tried with each of `given`: a long input may crowd out what a short one keeps.
+    """
+    for tensors in given:
+        plain = _after_a_call(rehearsal, tensors, path, None)
+        for spoil in range(_SPOILS):
+            if differ(plain, _after_a_call(rehearsal, tensors, path, spoil)):
                 return True
     return False
+
+
+def _after_a_call(
+    rehearsal: Rehearsal, tensors: Sequence[Tensor], path: str, spoil: int | None
+) -> Outputs | Exception:
+    """The results for `tensors` after a call with the examples, whose traces may be spoiled."""
+    with rehearsal.from_the_start():
+        rehearsal.perform(rehearsal.call.examples)
+        found = contents(rehearsal.module).get(path)
+        if found is None or spoil is None:
+            return rehearsal.perform(tensors).outputs
+        value = found[0].value
+        if not isinstance(value, nn.Parameter):
+            found[0].set(_spoiled(value, spoil))
+            return rehearsal.perform(tensors).outputs
+        data = value.data
+        value.data = _spoiled(data, spoil)
+        try:
+            return rehearsal.perform(tensors).outputs
+        finally:
+            value.data = data
 
 
 def _spoiled(value: Any, spoil: int) -> Any:
@@ -103,7 +101,8 @@ def _spoiled(value: Any, spoil: int) -> Any:
             return value + (1, 7, -1)[spoil]
         wave = torch.arange(value.numel(), dtype=torch.float32).add(spoil).mul(2.1).sin()
         wave = wave.reshape(value.shape).to(value.dtype)
-        return (value + wave, value * 0 + 3 * wave, 1 - value)[spoil]
+        # NaN goes through saturation and small weights, though not through a comparison.
+        return (value + wave, torch.full_like(value, torch.nan), 30 * wave)[spoil]
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
         return value + 1
     if isinstance(value, bool):
@@ -122,22 +121,40 @@ def _spoiled(value: Any, spoil: int) -> Any:
     return value
 
 
-def _depends_on_shape(rehearsal: Rehearsal) -> bool:
-    """Whether a call of another batch or length spoils the next one."""
+def _other_shapes(rehearsal: Rehearsal) -> list[list[Tensor]]:
+    """The examples with each axis that varies cut to one, and longer by one."""
     call = rehearsal.call
-    rehearsal.reset()
-    for places in varying_axes(rehearsal.module, call).values():
-        sizes = {
-            (position, axis): call.inputs[position].example.shape[axis] + 1
-            for position, axis in places
-        }
+    with rehearsal.from_the_start():
+        groups = varying_axes(rehearsal.module, call)
+    return [
+        resized(call, {at: size(call.inputs[at[0]].example.shape[at[1]]) for at in places})
+        for places in groups.values()
+        for size in (lambda _: 1, lambda old: old + 1)
+    ]
+
+
+def _spoil_one_another(rehearsal: Rehearsal, shapes: Sequence[Sequence[Tensor]]) -> bool:
+    """Whether a call of another shape changes what the next one gives, or has it refused."""
+    for tensors in shapes:
         with rehearsal.from_the_start():
-            if isinstance(rehearsal.perform(resized(call, sizes)).outputs, Exception):
+            if isinstance(rehearsal.perform(tensors).outputs, Exception):
                 continue
-            outputs = rehearsal.perform(call.examples).outputs
+            outputs = rehearsal.perform(rehearsal.call.examples).outputs
         if differ(rehearsal.first.outputs, outputs):
             return True
     return False
+
+
+def _unseen(rehearsal: Rehearsal) -> Finding:
+    return Finding(
+        "carried state",
+        type(rehearsal.module).__name__,
+        None,
+        "two calls with the same input gave different results, though none of its attributes "
+        "changed: it keeps something out of sight, as a hook does in a closure, or draws random "
+        "numbers from a generator that is not seeded",
+        "make forward depend on its arguments alone",
+    )
 
 
 def _finding(rehearsal: Rehearsal, path: str) -> Finding:
@@ -147,7 +164,7 @@ def _finding(rehearsal: Rehearsal, path: str) -> Finding:
     return Finding(
         "carried state",
         f"{type(rehearsal.module).__name__} carries {path} from one call to the next",
-        _written_at(attribute),
+        _written_at(attribute, rehearsal.module),
         "a graph has no memory, and would hold the value of the moment of the export for good",
         f"take the state as an argument of forward and return the new one, so that whoever calls "
         f"can stream: def forward(self, x, {name}): … return output, {name}; or start every call "
@@ -155,10 +172,11 @@ def _finding(rehearsal: Rehearsal, path: str) -> Finding:
     )
 
 
-def _written_at(attribute: Attribute) -> Place | None:
+def _written_at(attribute: Attribute, module: nn.Module) -> Place | None:
     """The line outside __init__ that writes the attribute, else one that mentions it."""
     mentions: list[Place] = []
-    for cls in attribute.owner.__mro__:
+    classes = [*attribute.owner.__mro__, *(base for one in module.modules() for base in _mro(one))]
+    for cls in dict.fromkeys(classes):
         if cls.__module__.startswith("torch.") or cls is object:
             continue
         try:
@@ -175,10 +193,15 @@ def _written_at(attribute: Attribute) -> Place | None:
     return mentions[0] if mentions else None
 
 
+def _mro(module: nn.Module) -> tuple[type, ...]:
+    return type(module).__mro__
+
+
 def _uses(tree: ast.AST, name: str) -> Iterator[tuple[int, bool]]:
     """Lines that use the attribute, and whether they write it, by assignment or in place."""
-    for method in ast.walk(tree):
-        if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for method in sorted(methods, key=lambda one: one.name != "forward"):
+        if method.name == "__init__":
             continue
         for node in ast.walk(method):
             if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
@@ -189,7 +212,7 @@ def _uses(tree: ast.AST, name: str) -> Iterator[tuple[int, bool]]:
                 in_place = node.func.attr.endswith("_") or node.func.attr in _MUTATORS
                 if in_place and any(_names(one, name) for one in ast.walk(node.func.value)):
                     yield node.lineno, True
-            elif _names(node, name):
+            elif isinstance(node, ast.Attribute | ast.Name) and _names(node, name):
                 yield node.lineno, False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,11 +40,11 @@ def randomness(rehearsal: Rehearsal) -> tuple[Finding, ...]:
     )
 
 
-class _Draws(TorchDispatchMode):
+class _Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the lines of the user's code that draw from torch's generators, in this thread."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: dict[Place | None, str] = {}
 
     def __torch_dispatch__(
@@ -56,6 +55,6 @@ class _Draws(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if torch.Tag.nondeterministic_seeded in func.tags:
-            place = here(sys._getframe(1))
+            place = here()
             self.found.setdefault(place, f" ({func._schema.name.removeprefix('aten::')})")
         return func(*args, **(kwargs or {}))

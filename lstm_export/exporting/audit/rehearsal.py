@@ -9,6 +9,7 @@ import contextlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from lstm_export.exporting.call import Call
 from lstm_export.exporting.held import held
 from lstm_export.exporting.kept import Snapshot
 from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.single_thread import single_thread
 
 Outputs = tuple[Tensor, ...]
 
@@ -59,9 +61,11 @@ class Rehearsal:
         if rewind:
             self.generators.rewind()
         args, kwargs = self.call.bind([tensor.clone() for tensor in tensors])
+        outputs: Outputs | Exception
         try:
-            given = named_outputs(self.module(*args, **kwargs))
-            outputs: Outputs | Exception = tuple(t.detach().clone() for t in given.values())
+            with single_thread():
+                given = named_outputs(self.module(*args, **kwargs))
+            outputs = tuple(t.detach().clone() for t in given.values())
         except Exception as error:
             outputs = error
         return Performance(outputs, contents(self.module))
@@ -97,9 +101,7 @@ class Generators:
     def moved(self) -> bool:
         """Whether anything was drawn since."""
         torch_states, rest = self._now()
-        return rest != self._states[1] or not all(
-            map(torch.equal, torch_states, self._states[0], strict=True)
-        )
+        return rest != self._states[1] or not all(map(torch.equal, torch_states, self._states[0]))
 
     def rewind(self) -> None:
         if not self.moved():
@@ -108,7 +110,8 @@ class Generators:
         for generator, state in zip(self._torch, states, strict=True):
             generator.set_state(state)
         random.setstate(words)
-        np.random.set_state(("MT19937", np.frombuffer(key[0], np.uint32), *key[1:]))
+        name, content, *rest = key
+        np.random.set_state((name, np.frombuffer(content, np.uint32), *rest))
         for held_one, position in zip(self._numpy, positions, strict=True):
             held_one.bit_generator.state = position
 
@@ -121,13 +124,13 @@ class Generators:
         for held_one in self._numpy:
             held_one.bit_generator.state = np.random.default_rng(seed).bit_generator.state
 
-    def _now(self) -> tuple[list[Tensor], tuple]:
-        _, key, *rest = np.random.get_state(legacy=True)
+    def _now(self) -> tuple[list[Tensor], tuple[Any, Any, list[Any]]]:
+        name, content, *rest = np.random.get_state(legacy=True)
         return (
             [generator.get_state() for generator in self._torch],
             (
                 random.getstate(),
-                (key.tobytes(), *rest),
+                (name, np.asarray(content).tobytes(), *rest),
                 [one.bit_generator.state for one in self._numpy],
             ),
         )
