@@ -14,17 +14,29 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from lstm_export.errors import LstmExportError as LstmExportError
     from lstm_export.exporting.bundle import export_bundle as export_bundle
+    from lstm_export.exporting.export import export_onnx as export_onnx
+    from lstm_export.exporting.report import ExportReport as ExportReport
     from lstm_export.parity.verify import verify as verify
     from lstm_export.runtime.load import load as load
 
 _HOMES = {
+    "ExportReport": "lstm_export.exporting.report",
     "LstmExportError": "lstm_export.errors",
     "export_bundle": "lstm_export.exporting.bundle",
+    "export_onnx": "lstm_export.exporting.export",
     "load": "lstm_export.runtime.load",
     "verify": "lstm_export.parity.verify",
 }
 
-__all__ = ["LstmExportError", "__version__", "export_bundle", "load", "verify"]
+__all__ = [
+    "ExportReport",
+    "LstmExportError",
+    "__version__",
+    "export_bundle",
+    "export_onnx",
+    "load",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -36,13 +36,14 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a bundle comes from. Versions and metrics are plain, for people to read."""
+    """Where a bundle comes from. Versions, metrics and notes are plain, for people to read."""
 
     source_kind: str
     data: DataOrigin | None = None
     seed: int | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

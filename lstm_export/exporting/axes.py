@@ -85,6 +85,17 @@ class AxisNames:
             if name == label
         ]
 
+    def limits(self) -> dict[str, tuple[int | None, int | None]]:
+        """The shortest and longest size of each named axis that the module's own checks allow."""
+        found = {}
+        for symbol, allowed in self.traced.program.range_constraints.items():
+            name = self.names.get(symbol)
+            if name is not None:
+                least = int(allowed.lower) if allowed.lower.is_Integer else 0
+                most = int(allowed.upper) if allowed.upper.is_Integer else None
+                found[name] = least if least > 1 else None, most
+        return found
+
     def described(self, condition: sympy.Basic) -> str:
         """A condition on symbols in the names of axes."""
         renamed = {symbol: sympy.Symbol(name) for symbol, name in self.names.items()}

@@ -9,11 +9,15 @@ from typing import Any
 
 from torch import nn
 
-from lstm_export.exporting.exported import exported, ready
+from lstm_export.errors import ParityError
+from lstm_export.exporting.exported import Exported, exported, ready
 from lstm_export.exporting.graph.files import written
 from lstm_export.exporting.options import IR_VERSION, OPSET_VERSION, GraphOptions
-from lstm_export.exporting.report import ExportReport
+from lstm_export.exporting.report import ExportReport, report
 from lstm_export.exporting.target import Target
+from lstm_export.exporting.verify.verification import Verification
+from lstm_export.exporting.verify.verify import verify_graph
+from lstm_export.files import refuse_existing
 
 
 def export_onnx(
@@ -54,30 +58,47 @@ def export_onnx(
     OutputError if the file cannot be written; then no file is left.
     """
     started = time.perf_counter()
+    path = Path(path)
+    refuse_existing(path, force=True)
     options = GraphOptions(
         input_names, output_names, dynamic_axes, target, opset_version, ir_version
     )
-    with ready(module) as notes:
-        result = exported(module, args, kwargs, options, notes)
-        with written(result.model, Path(path), external_data=external_data) as files:
+    with ready(module) as state:
+        result = exported(state, args, kwargs, options)
+        with written(result.model, path, external_data=external_data) as files:
             verification = None
             if verify:
                 verification = verified(module, result, files.model, atol=atol, rtol=rtol)
-    return ExportReport(
-        path=str(path),
-        external_data=None if files.data is None else str(files.data),
-        inputs=result.inputs,
-        outputs=result.outputs,
-        layers=result.layers,
-        loops=result.loops,
-        constants={name: repr(value) for name, value in result.call.constants.items()},
-        target=target,
-        opset_version=opset_version,
-        ir_version=ir_version,
-        nodes=sum(operators.values()),
-        operators=operators,
-        bytes=files.bytes,
+    return report(
+        result,
+        options,
+        files,
         verification=verification,
-        notes=result.notes,
         seconds=time.perf_counter() - started,
     )
+
+
+def verified(
+    module: nn.Module,
+    result: Exported,
+    model: bytes | Path,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+) -> Verification:
+    """The verification of an exported graph; raises ParityError with all that is wrong."""
+    found = verify_graph(
+        module,
+        result.call,
+        result.contract.graph,
+        model,
+        lengths=result.lengths,
+        atol=atol,
+        rtol=rtol,
+    )
+    if not found.passed:
+        raise ParityError(
+            f"the file does not give the numbers of {type(module).__name__}, so it was not "
+            "written:\n" + "\n".join(found.problems)
+        )
+    return found

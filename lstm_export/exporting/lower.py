@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -50,7 +51,7 @@ def _name_parameters(graph: ir.Graph) -> None:
         graph.register_initializer(value)
 
 
-def _name_ends(values: list[ir.Value], specs: tuple[TensorSpec, ...]) -> None:
+def _name_ends(values: Sequence[ir.Value], specs: tuple[TensorSpec, ...]) -> None:
     if len(values) != len(specs):
         raise ExportError(
             f"expected {', '.join(spec.name for spec in specs)} at this end of the graph, "

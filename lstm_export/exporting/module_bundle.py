@@ -13,7 +13,9 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest, Provenance
 from lstm_export.bundle.write import write_bundle
 from lstm_export.exporting.check import settle_golden
+from lstm_export.exporting.export import verified
 from lstm_export.exporting.exported import exported, ready
+from lstm_export.exporting.graph.serialise import serialise
 from lstm_export.exporting.module_card import module_card
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.verify.golden import golden_candidates
@@ -33,10 +35,10 @@ def export_module_bundle(
 
     Raises what `export_onnx` raises.
     """
-    with ready(module) as notes:
-        result = exported(module, args, kwargs, options, notes)
-        result.verified(module)
-        content = result.content()
+    with ready(module) as state:
+        result = exported(state, args, kwargs, options)
+        content = serialise(result.model)
+        verified(module, result, content)
         candidates = golden_candidates(
             module, result.call, result.contract.graph, lengths=result.lengths
         )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lstm_export.contract import TensorSpec
+from lstm_export.exporting.capture.found import FoundRecurrent, found_recurrent
+from lstm_export.exporting.exported import Exported
+from lstm_export.exporting.graph.files import WrittenFiles
+from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.target import Target
 from lstm_export.exporting.verify.verification import Verification
+
+_WHATEVER = "the module gives this size whatever the sizes of its inputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +132,74 @@ class ExportReport:
             lines.append(f"  {self.verification}")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def report(
+    result: Exported,
+    options: GraphOptions,
+    files: WrittenFiles,
+    *,
+    verification: Verification | None,
+    seconds: float,
+) -> ExportReport:
+    """The report of a graph that was written to `files`."""
+    names = result.opened.names
+    spec = result.contract.graph
+    operators = Counter(node.op_type for graph in result.model.graphs() for node in graph)
+    return ExportReport(
+        path=str(files.path),
+        external_data=None if files.data is None else str(files.data),
+        inputs=tuple(_tensor(tensor, result) for tensor in spec.inputs),
+        outputs=tuple(_tensor(tensor, result) for tensor in spec.outputs),
+        layers=tuple(
+            _layer(found, options.target) for found in found_recurrent(names.traced.program)
+        ),
+        loops=result.loops,
+        constants={name: repr(value) for name, value in result.call.constants.items()},
+        target=options.target,
+        opset_version=options.opset_version,
+        ir_version=options.ir_version,
+        nodes=sum(operators.values()),
+        operators=dict(operators),
+        bytes=files.bytes,
+        verification=verification,
+        notes=result.notes,
+        seconds=seconds,
+    )
+
+
+def _tensor(spec: TensorSpec, result: Exported) -> Tensor:
+    limits = result.opened.names.limits()
+    axes = []
+    for position, axis in enumerate(spec.axes):
+        if isinstance(axis, str):
+            shortest, longest = limits.get(axis, (None, None))
+            axes.append(Axis(axis, None, shortest=shortest, longest=longest))
+        else:
+            reason = result.opened.reasons.get((spec.name, position), _WHATEVER)
+            axes.append(Axis(None, axis, reason))
+    return Tensor(spec.name, spec.dtype, tuple(axes))
+
+
+def _layer(found: FoundRecurrent, target: Target) -> Layer:
+    told = found.attributes
+    ragged = (
+        ""
+        if not found.ragged
+        else (
+            ", each sequence to its own length"
+            + (" by sequence_lens" if target == "onnxruntime" else " without sequence_lens")
+        )
+    )
+    operator = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}[told["cell"]]
+    return Layer(
+        path=found.path,
+        cell=told["cell"],
+        input_size=int(found.x.shape[2]),
+        hidden_size=told["hidden_size"],
+        num_layers=told["num_layers"],
+        bidirectional=found.directions == 2,
+        proj_size=found.proj_size,
+        ragged=found.ragged,
+        lowered=f"{told['num_layers']} × {operator}{ragged}",
+    )

@@ -21,11 +21,24 @@ class FoundRecurrent:
 
     attributes: dict[str, Any]
     x: Tensor
+    y: Tensor
+    W: Tensor
+    ragged: bool
 
     @property
     def path(self) -> str:
         """Where the layer stands in the module; empty where it is the module."""
         return str(self.attributes["path"])
+
+    @property
+    def directions(self) -> int:
+        return int(self.W.shape[0])
+
+    @property
+    def proj_size(self) -> int:
+        """Width of h where the layer projects it, else 0."""
+        width = int(self.y.shape[2]) // self.directions
+        return width if width != self.attributes["hidden_size"] else 0
 
     @property
     def batch_and_time(self) -> tuple[Any, Any]:
@@ -37,7 +50,13 @@ class FoundRecurrent:
 def found_recurrent(program: torch.export.ExportedProgram) -> list[FoundRecurrent]:
     """Every recurrent node of `program`, bodies of loops included, in order."""
     return [
-        FoundRecurrent(_attributes(node), inputs[0].meta["val"])
+        FoundRecurrent(
+            _attributes(node),
+            x=inputs[0].meta["val"],
+            y=node.meta["val"][0],
+            W=inputs[4].meta["val"],
+            ragged=inputs[3] is not None,
+        )
         for node, inputs in _opaque(program, OP_TYPE)
     ]
 

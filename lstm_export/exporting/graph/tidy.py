@@ -11,10 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-import numpy as np
 import onnx_ir as ir
-from onnx_ir import tape
 
+from lstm_export.exporting.graph.select import read_before_transposing, read_parts
 from lstm_export.exporting.graph.walk import bodies, graphs
 
 _TRACED = re.compile(
@@ -25,48 +24,11 @@ _TRACED = re.compile(
 
 def tidy(model: ir.Model) -> None:
     """Simplifies, prunes, renames and strips `model`, in place."""
-    _select_from_parts(model.graph)
+    read_parts(model.graph)
+    read_before_transposing(model.graph)
     prune(model.graph)
     _strip(model)
     rename(model.graph)
-
-
-def _select_from_parts(graph: ir.Graph) -> None:
-    """Gather(Concat(a, b, …), constant) along the same axis reads a or b directly.
-
-    Stacked layers concatenate their final states, of which a head takes the last.
-    """
-    for node in list(graph):
-        if node.op_type != "Gather":
-            continue
-        concat, index = node.inputs[0], _constant(node.inputs[1])
-        producer = concat.producer() if concat is not None else None
-        if producer is None or producer.op_type != "Concat" or index is None or index.ndim:
-            continue
-        axis = _axis(node, 0)
-        widths = [_width(part, axis) for part in producer.inputs]
-        if axis != _axis(producer, 0) or any(width is None for width in widths):
-            continue
-        position = int(index) % sum(width or 0 for width in widths)
-        for part, width in zip(producer.inputs, widths, strict=True):
-            assert width is not None
-            if position < width:
-                _read_part(graph, node, part, position)
-                break
-            position -= width
-
-
-def _read_part(graph: ir.Graph, node: ir.Node, part: ir.Value | None, position: int) -> None:
-    recorded = tape.Tape()
-    name = f"position_{position}"
-    index = graph.initializers.get(name)
-    if index is None:
-        index = recorded.initializer(ir.tensor(np.array(position, np.int64)), name=name)
-        graph.register_initializer(index)
-    old = node.outputs[0]
-    new = recorded.op("Gather", [part, index], {"axis": _axis(node, 0)})
-    new.shape, new.type = old.shape, old.type
-    ir.convenience.replace_nodes_and_values(graph, node, [node], recorded.nodes, [old], [new])
 
 
 def prune(graph: ir.Graph) -> None:
@@ -184,21 +146,3 @@ def _rename_initializers(graph: ir.Graph, names: _Names) -> None:
 
 def _traced_name(name: str) -> bool:
     return not name or _TRACED.fullmatch(name) is not None
-
-
-def _constant(value: ir.Value | None) -> np.ndarray | None:
-    if value is None or value.const_value is None:
-        return None
-    return value.const_value.numpy()
-
-
-def _axis(node: ir.Node, default: int) -> int:
-    attribute = node.attributes.get("axis")
-    return default if attribute is None else attribute.as_int()
-
-
-def _width(value: ir.Value | None, axis: int) -> int | None:
-    if value is None or value.shape is None:
-        return None
-    width = value.shape[axis]
-    return width if isinstance(width, int) else None

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from lstm_export.contract import CELLS, Cell
 from lstm_export.exporting.lowering.builder import Floats
+from lstm_export.exporting.lowering.zeros import is_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Layers:
     """The stack of layers that one node stands for.
 
     `x` is what goes in, `h` and `c` the initial states of all layers, `lengths` (batch,) those of
-    a padded batch; absent ones are None.
+    a padded batch; absent ones are None, and so are states that are zero anyway.
     """
 
     def __init__(self, node: ir.Node) -> None:
@@ -44,7 +45,8 @@ class Layers:
         self.path = attributes["path"].as_string()
         count = attributes["num_layers"].as_int()
         inputs = [*node.inputs, *[None] * (4 + 4 * count - len(node.inputs))]
-        self.x, self.h, self.c, self.lengths = inputs[:4]
+        self.x, self.lengths = inputs[0], inputs[3]
+        self.h, self.c = (None if is_zero(state) else state for state in inputs[1:3])
         self.layers = [
             Layer(*(_array(value) for value in inputs[start : start + 4]))
             for start in range(4, 4 + 4 * count, 4)

@@ -35,7 +35,7 @@ def recurrent_operator(
     states = states if lstm else states[:1]
     # Given one state without the other the missing one is zero, which both targets spell out.
     if target == "portable" or any(state is not None for state in states):
-        zero = None if all(states) else _zeros(builder, layers, inputs[0], directions)
+        zero = None if all(states) else zero_state(builder, layers, inputs[0], directions)
         states = [zero if state is None else state for state in states]
     attributes: dict[str, Any] = {"hidden_size": layers.hidden_size}
     if directions == 2:
@@ -50,8 +50,10 @@ def recurrent_operator(
     return builder.ops(_ONNX_OP[layers.cell], given, attributes, 3 if lstm else 2)
 
 
-def _zeros(builder: Builder, layers: Layers, x: ir.Value, directions: int) -> ir.Value:
+def zero_state(builder: Builder, layers: Layers, x: ir.Value, directions: int) -> ir.Value:
     """(directions, batch, hidden_size) zeros, sized by x."""
-    ends = [builder.integers([directions]), builder.size(x, 1)]
-    shape = builder.concat([*ends, builder.integers([layers.hidden_size])], 0)
-    return builder.op("ConstantOfShape", [shape], {"value": ir.tensor(np.zeros(1, "f4"))})
+    ends = [builder.integers([1]), builder.size(x, 1), builder.integers([layers.hidden_size])]
+    fill = {"value": ir.tensor(np.zeros(1, "f4"))}
+    zero = builder.op("ConstantOfShape", [builder.concat(ends, 0)], fill)
+    # tract refuses to slice zeros of two directions apart; joined ones it takes.
+    return zero if directions == 1 else builder.concat([zero, zero], 0)

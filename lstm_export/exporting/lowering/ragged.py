@@ -21,7 +21,7 @@ import onnx_ir as ir
 from lstm_export.exporting.lowering.builder import Builder, Floats
 from lstm_export.exporting.lowering.layers import Layer, Layers
 from lstm_export.exporting.lowering.lengths import Steps, per_feature, without_padding
-from lstm_export.exporting.lowering.operator import recurrent_operator
+from lstm_export.exporting.lowering.operator import recurrent_operator, zero_state
 from lstm_export.exporting.lowering.projection import (
     projected_recurrence,
     with_state_columns,
@@ -52,6 +52,7 @@ class _Ragged:
         builder, layers = self.builder, self.layers
         assert layers.x is not None
         x = without_padding(builder, layers.x, self.valid)
+        self.zeros = zero_state(builder, layers, x, 1)
         finals = []
         if layers.directions == 1:
             for index in range(len(layers.layers)):
@@ -97,7 +98,7 @@ class _Ragged:
             builder,
             layers,
             [builder.concat(columns, -1), *weights],
-            [h, self.c[place]],
+            [h or self.zeros, self.c[place] or self.zeros],
             target="portable",
             directions=1,
         )

@@ -88,5 +88,9 @@ class _Whole:
         builder = self.builder
         if self.layers.directions == 1:
             return builder.op("Squeeze", [y, builder.integers([1])])
+        if self.target == "onnxruntime":
+            turned = builder.op("Transpose", [y], {"perm": [0, 2, 1, 3]})
+            return builder.op("Reshape", [turned, builder.integers([0, 0, -1])])
+        # No shape arithmetic, which some runtimes take for a fixed size.
         halves = [builder.op("Gather", [y, builder.integer(d)], {"axis": 1}) for d in (0, 1)]
         return builder.concat(halves, -1)

@@ -50,7 +50,7 @@ _STYLES = (
     Style(zero_states=True),
     Style(ragged=True, usual=True),
     Style(ragged=True),
-    Style(ragged=True, zero_states=True, scale=0.1),
+    Style(ragged=True, zero_states=True, scale=0.5),
 )
 
 

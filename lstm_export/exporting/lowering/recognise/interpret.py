@@ -22,7 +22,7 @@ from lstm_export.exporting.lowering.recognise.algebra import (
 )
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.product import Array
-from lstm_export.exporting.lowering.recognise.shapes import batch, width
+from lstm_export.exporting.lowering.recognise.shapes import batch, outline, width
 
 _FUNCTIONS = ("Sigmoid", "Tanh", "Relu", "Exp")
 
@@ -189,7 +189,7 @@ class Interpreter:
     def _identity(self, node: ir.Node, value: ir.Value) -> Expression:
         source = node.inputs[0]
         assert source is not None
-        if batch(source, self.axis) != batch(value, self.axis):
+        if outline(source, self.axis) != outline(value, self.axis):
             raise OpaqueError
         return self.expression(source)
 

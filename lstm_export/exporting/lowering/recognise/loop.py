@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from lstm_export.exporting.lowering.recognise.constants import Constants
+from lstm_export.exporting.lowering.recognise.shapes import dims
+
 
 @dataclass(frozen=True, eq=False)
 class State:
@@ -54,11 +57,17 @@ class ScanLoop:
             tuple(zip(body.outputs[count:], node.outputs[count:], strict=True)),
         )
 
-    def merge_equal_states(self) -> None:
+    def merge_equal_states(self, constants: Constants) -> None:
         """States that start alike and go on alike are read as one."""
         for position, state in enumerate(self.states):
             for other in self.states[:position]:
-                if state.next is other.next and state.initial is other.initial:
+                alike = state.initial is other.initial or (
+                    dims(state.previous) == dims(other.previous) is not None
+                    and state.previous.dtype == other.previous.dtype
+                    and constants.is_zero(state.initial)
+                    and constants.is_zero(other.initial)
+                )
+                if state.next is other.next and alike:
                     state.previous.replace_all_uses_with(other.previous)
                     break
 

@@ -30,7 +30,7 @@ def _recognised(graph: ir.Graph, node: ir.Node, constants: Constants, target: Ta
     loop = ScanLoop.read(node)
     if loop is None:
         return "stays a Scan: it does not run forwards along leading axes"
-    loop.merge_equal_states()
+    loop.merge_equal_states(constants)
     recognition = Recognition(graph, loop, constants, target)
     try:
         outputs = recognition.run()

@@ -35,3 +35,15 @@ def batch(value: ir.Value, axis: int) -> tuple[Dim, ...] | None:
         return None
     feature = len(sizes) + axis
     return tuple(size for i, size in enumerate(sizes) if i != feature and size != 1)
+
+
+def outline(value: ir.Value, axis: int) -> tuple[tuple[Dim, ...], int] | None:
+    """The sizes as `batch` has them, and how many of them come before the features.
+
+    A reshape that keeps it moves no number to another place.
+    """
+    sizes = dims(value)
+    if sizes is None or len(sizes) < -axis:
+        return None
+    before = sizes[: len(sizes) + axis]
+    return batch(value, axis) or (), sum(size != 1 for size in before)
