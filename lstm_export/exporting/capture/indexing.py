@@ -9,8 +9,8 @@ import torch
 from torch import SymInt, Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from lstm_export.exporting.capture.lines import users_place
-from lstm_export.exporting.capture.steps import StepIndex, refusal
+from lstm_export.exporting.capture.lines import refusal, users_place
+from lstm_export.exporting.capture.step_index import StepIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _narrowed(x: Tensor, key: Any, *, view: bool) -> tuple[Tensor, tuple[Any, ..
     torch takes plain indices before tensors and masks, so the order is free.
     """
     items = _placed(x, key if isinstance(key, tuple) else (key,))
-    rest = []
+    rest: list[Any] = []
     for item in reversed(items):
         if isinstance(item.value, StepIndex):
             x = x.select(item.dim, item.value)

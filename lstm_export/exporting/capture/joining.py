@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lstm_export.exporting.capture.lines import users_place
-from lstm_export.exporting.capture.steps import Loop, Recorder, refusal
+from lstm_export.exporting.capture.lines import refusal, users_place
+from lstm_export.exporting.capture.step_ops import COLLECT
+from lstm_export.exporting.capture.steps import Loop, Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,7 @@ def _around(recorder: Recorder, tensors: list[Tensor], run: _Run, dim: int, stac
     columns = [list(column) for column in zip(*groups, strict=True)]
     stacked = stack or run.width > 1
     wholes: list[Tensor] = [
-        torch.ops.lstm_export.collect(
-            column, run.loop.count, run.loop.number, dim, stacked, run.backwards
-        )
+        COLLECT(column, run.loop.count, run.loop.number, dim, stacked, run.backwards)
         for column in columns
     ]
     whole = wholes[0]
@@ -175,9 +174,7 @@ def _grown(loop: Loop, chain: list[tuple[Tensor, ...]], dim: int, position: int)
     parts, backwards = [step[0] for step in steps], position != 0
     # torch skips an empty tensor of one axis, whatever the others are.
     begun = start[0] if start and not (start[0].dim() == 1 and start[0].numel() == 0) else None
-    whole: Tensor = torch.ops.lstm_export.collect(
-        parts, loop.count, loop.number, dim, False, backwards, begun
-    )
+    whole: Tensor = COLLECT(parts, loop.count, loop.number, dim, False, backwards, begun)
     return whole
 
 
@@ -186,13 +183,11 @@ def _positive(dim: int, tensor: Tensor, stack: bool) -> int:
 
 
 def _vertical(tensors: Sequence[Tensor]) -> tuple[list[Tensor], int]:
-    return [t if t.dim() >= 2 else torch.atleast_2d(t) for t in tensors], 0
+    return [t if t.dim() >= 2 else t.reshape(1, -1) for t in tensors], 0
 
 
 def _horizontal(tensors: Sequence[Tensor]) -> tuple[list[Tensor], int]:
-    return [t if t.dim() else torch.atleast_1d(t) for t in tensors], 0 if tensors[
-        0
-    ].dim() <= 1 else 1
+    return [t if t.dim() else t.reshape(1) for t in tensors], 0 if tensors[0].dim() <= 1 else 1
 
 
 def _columns(tensors: Sequence[Tensor]) -> tuple[list[Tensor], int]:

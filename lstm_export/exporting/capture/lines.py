@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+from lstm_export.errors import ExportError
 from lstm_export.exporting.blame import Place, is_users
 
 
@@ -27,6 +28,12 @@ def users_place() -> Place | None:
         return None
     file, line = frame.f_code.co_filename, frame.f_lineno
     return Place(file, line, linecache.getline(file, line, frame.f_globals).strip())
+
+
+def refusal(place: Place | None, what: str, rewrite: str) -> ExportError:
+    """The error that a loop cannot be exported, because of `what`, unless one does `rewrite`."""
+    where = f"\n  at {place}" if place is not None else ""
+    return ExportError(f"{what}: {rewrite}{where}")
 
 
 def unpacked_into(frame: FrameType) -> int | None:
@@ -57,8 +64,10 @@ def _value(expression: ast.expr, frame: FrameType) -> Any:
     if isinstance(expression, ast.Attribute):
         return vars(_value(expression.value, frame) or object).get(expression.attr)
     if isinstance(expression, ast.Subscript) and isinstance(expression.slice, ast.Constant):
-        holder = _value(expression.value, frame)
-        return holder[expression.slice.value] if isinstance(holder, list | tuple | dict) else None
+        holder, key = _value(expression.value, frame), expression.slice.value
+        if isinstance(holder, dict):
+            return holder.get(key)
+        return holder[key] if isinstance(holder, list | tuple) and isinstance(key, int) else None
     return None
 
 

@@ -24,10 +24,11 @@ from lstm_export.errors import ExportError
 from lstm_export.exporting.blame import blame
 from lstm_export.exporting.capture import indexing
 from lstm_export.exporting.capture.joining import SPREAD, joined
+from lstm_export.exporting.capture.lines import refusal
 from lstm_export.exporting.capture.lists import follow
 from lstm_export.exporting.capture.sequences import slices
 from lstm_export.exporting.capture.stand_ins import place
-from lstm_export.exporting.capture.steps import STEPS, Recorder, active, refusal
+from lstm_export.exporting.capture.steps import STEPS, Recorder, active
 
 _lock = threading.Lock()
 _users = 0
@@ -79,8 +80,10 @@ def _install() -> None:
         if _users == 0:
             _originals["function"] = _Handler.__torch_function__
             _originals["overlap"] = torch._debug_has_internal_overlap
-            _Handler.__torch_function__ = _dispatching(_Handler.__torch_function__)
-            torch._debug_has_internal_overlap = _overlap
+            _Handler.__torch_function__ = _dispatching(  # type: ignore[method-assign]
+                _Handler.__torch_function__
+            )
+            torch._debug_has_internal_overlap = _overlap  # type: ignore[assignment]
         _users += 1
 
 

@@ -12,8 +12,8 @@ from torch import SymInt, Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.capture.lines import unpacked_into, users_frame, users_place
-from lstm_export.exporting.capture.steps import Recorder, refusal
+from lstm_export.exporting.capture.lines import refusal, unpacked_into, users_frame, users_place
+from lstm_export.exporting.capture.steps import Recorder
 
 
 class Steps:
@@ -74,13 +74,13 @@ class Steps:
         return self.item(self.count + key if fixed else key, None)
 
     def __len__(self) -> NoReturn:
-        raise _NoLength(
+        raise _LengthError(
             "the length of what a time loop runs over varies from call to call and cannot be a "
             "plain number: use x.size(dim) of the tensor"
         )
 
 
-class _NoLength(ExportError, TypeError):
+class _LengthError(ExportError, TypeError):
     """Python takes a TypeError for having no length, and builds the list all the same."""
 
 

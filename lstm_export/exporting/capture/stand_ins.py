@@ -8,20 +8,17 @@ lengths; for any other argument, and in threads that trace nothing, they are Pyt
 from __future__ import annotations
 
 import builtins
-import sysconfig
 import threading
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 from torch import SymInt, Tensor, nn
 
-from lstm_export.exporting.blame import is_users
+from lstm_export.exporting.capture.scopes import scopes_of
 from lstm_export.exporting.capture.sequences import Steps, counted, enumerated, per_step, zipped
-from lstm_export.exporting.capture.steps import Recorder, StepIndex, active
-
-_THIRD_PARTY = tuple(sysconfig.get_paths()[name] for name in ("purelib", "platlib"))
+from lstm_export.exporting.capture.step_index import StepIndex
+from lstm_export.exporting.capture.steps import Recorder, active
 
 
 class _StandIn(type):
@@ -151,7 +148,7 @@ def _number(recorder: Recorder, value: Any) -> Any:
     if isinstance(value, Tensor) and value.numel() == 1 and not value.is_floating_point():
         value = value.item()
         if isinstance(value, SymInt) and not isinstance(value, StepIndex):
-            torch._check(value >= 1)
+            torch._check(value >= 1)  # type: ignore[no-untyped-call]
     if isinstance(value, SymInt) and (known := value.node.maybe_as_int()) is not None:
         return known
     return value
@@ -174,14 +171,14 @@ _placed: dict[int, tuple[dict[str, Any], int, dict[str, Any]]] = {}
 
 def place(module: nn.Module) -> Callable[[], None]:
     """Puts the stand-ins where the code of `module` looks; gives what takes them away again."""
-    scopes = list(_scopes(module))
+    scopes = list(scopes_of(module))
     with _lock:
         for scope in scopes:
             _, users, before = _placed.get(id(scope), (scope, 0, {}))
             if users == 0:
                 before = {name: scope.get(name, _ABSENT) for name in _STAND_INS}
                 for name, stand_in in _STAND_INS.items():
-                    if before[name] in (_ABSENT, getattr(builtins, name)):
+                    if before[name] is _ABSENT or before[name] is getattr(builtins, name):
                         scope[name] = stand_in
             _placed[id(scope)] = scope, users + 1, before
 
@@ -205,64 +202,3 @@ def place(module: nn.Module) -> Callable[[], None]:
 
 
 _ABSENT = object()
-
-
-def _scopes(module: nn.Module) -> Iterator[dict[str, Any]]:
-    """The globals of every function that a module's own code consists of or refers to."""
-    seen: set[int] = set()
-    waiting: list[Any] = [cls for child in module.modules() for cls in type(child).__mro__]
-    waiting += [value for child in module.modules() for value in vars(child).values()]
-    scopes: dict[int, dict[str, Any]] = {}
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, type):
-            if not _is_torchs(one.__module__):
-                waiting += vars(one).values()
-            continue
-        function = _function(one)
-        if function is None or _is_torchs(function.__globals__.get("__name__", "")):
-            continue
-        waiting += [cell for cell in map(_content, function.__closure__ or ())]
-        if hasattr(function, "__wrapped__"):
-            waiting.append(function.__wrapped__)
-        scope = function.__globals__
-        if id(scope) in scopes:
-            continue
-        scopes[id(scope)] = scope
-        waiting += [value for value in scope.values() if _is_own(value)]
-        yield scope
-
-
-def _is_own(value: Any) -> bool:
-    """Whether a name in a scope leads to further code of the same people."""
-    if isinstance(value, types.FunctionType):
-        return _is_own_file(value.__code__.co_filename)
-    if isinstance(value, type):
-        return any(_is_own(member) for member in vars(value).values())
-    return False
-
-
-def _is_own_file(file: str) -> bool:
-    return is_users(file) and not file.startswith(_THIRD_PARTY) and "site-packages" not in file
-
-
-def _function(one: Any) -> types.FunctionType | None:
-    if isinstance(one, staticmethod | classmethod | types.MethodType):
-        one = one.__func__
-    if isinstance(one, property):
-        one = one.fget
-    return one if isinstance(one, types.FunctionType) else None
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return None
-
-
-def _is_torchs(name: str) -> bool:
-    return name.partition(".")[0] in {"torch", "builtins"}

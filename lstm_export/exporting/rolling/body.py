@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
-from lstm_export.exporting.rolling.matching import INDEX, Carry, Matching
+from lstm_export.exporting.rolling.matching import Matching
 from lstm_export.exporting.rolling.nodes import aten, fake_mode, is_scalar, value_of
+from lstm_export.exporting.rolling.pattern import INDEX, Carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,8 @@ class Body:
                 return torch.empty((), dtype=torch.int64)
             x = value_of(wanted.x)
             sizes = [size for axis, size in enumerate(x.shape) if axis != wanted.dim]
-            return x.new_empty(sizes)
+            entry: Tensor = x.new_empty(sizes)
+            return entry
 
     def _placeholder(self, name: str, value: Any) -> Node:
         placeholder = self.graph.placeholder(name)

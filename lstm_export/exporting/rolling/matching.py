@@ -28,57 +28,15 @@ from lstm_export.exporting.rolling.nodes import (
     same_shape,
     value_of,
 )
-from lstm_export.exporting.rolling.regions import BEFORE, COLLECT, Region
-
-INDEX = sympy.Symbol("step", integer=True, nonnegative=True)
-"""Stands for the number of a step in expressions."""
-
-
-class Mismatch(Exception):  # noqa: N818
-    """Steps of a loop that differ in a way that no scan has. `nodes` are where it was seen."""
-
-    def __init__(self, what: str, nodes: Sequence[Node]) -> None:
-        super().__init__(what)
-        self.what, self.nodes = what, nodes
-
-
-@dataclass(frozen=True, slots=True)
-class Carry:
-    """What one step hands to the next.
-
-    `value` is its node in the last recorded step, `before` its node in the step before that, and
-    `initial` what the first matched step had in its place.
-    """
-
-    value: Node
-    before: Node
-    initial: Any
-
-
-@dataclass(frozen=True, slots=True)
-class ListRead:
-    """An argument that is an entry, for each step, of a list that an earlier loop filled."""
-
-    consumers: tuple[Node, ...]
-    entries: tuple[Node, ...]
-    loop: int
-    backwards: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """An argument that is, for each step, what the step before the one before it made."""
-
-    consumers: tuple[Node, ...]
-    values: tuple[Node, ...]
-
-
-class RewriteFound(Exception):  # noqa: N818
-    """Raised for a `ListRead` or a `Delay`: the graph has to change before matching can go on."""
-
-    def __init__(self, rewrite: ListRead | Delay) -> None:
-        super().__init__()
-        self.rewrite = rewrite
+from lstm_export.exporting.rolling.pattern import (
+    INDEX,
+    Carry,
+    Delay,
+    ListRead,
+    Mismatch,
+    RewriteFound,
+)
+from lstm_export.exporting.rolling.regions import BEFORE, Region
 
 
 @dataclass
@@ -319,10 +277,3 @@ def _described(value: Any) -> str:
 def _differing(parts: Sequence[Any]) -> str:
     texts = [str(part.target) if isinstance(part, Node) else repr(part) for part in parts[-2:]]
     return f"one step has {texts[0]} where the next has {texts[-1]}"
-
-
-def collects(region: Region) -> Iterator[Node]:
-    """The nodes that stand for lists filled by the loop of `region`."""
-    for node in region.graph.nodes:
-        if node.target is COLLECT and node.args[2] == region.number:
-            yield node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def expression(argument: Any) -> sympy.Expr:
 def same_size(one: Any, other: Any) -> bool:
     """Whether two sizes are known to be equal."""
     difference: sympy.Expr = sympy.expand(expression(one) - expression(other))
-    return difference == 0
+    return bool(difference == 0)
 
 
 def same_shape(one: Tensor, other: Tensor) -> bool:
@@ -112,10 +113,8 @@ def number(graph: Graph, wanted: sympy.Expr, before: Node) -> Any:
         return _source(graph, wanted, before)
     if isinstance(wanted, sympy.Add | sympy.Mul):
         operation = operator.add if isinstance(wanted, sympy.Add) else operator.mul
-        first, *rest = (number(graph, part, before) for part in wanted.args)
-        for part in rest:
-            first = call(graph, operation, first, part)
-        return first
+        parts = [number(graph, part, before) for part in wanted.args]
+        return functools.reduce(lambda one, other: call(graph, operation, one, other), parts)
     return _scalar(graph, wanted, before)
 
 
@@ -129,6 +128,7 @@ def _source(graph: Graph, symbol: sympy.Symbol, before: Node) -> Node:
 
 
 def _scalar(graph: Graph, wanted: sympy.Expr, before: Node) -> Node:
+    node: Node
     for node in graph.nodes:
         if node is before:
             break

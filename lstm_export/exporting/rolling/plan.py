@@ -8,10 +8,12 @@ from typing import Any
 from torch import Tensor
 from torch.fx import Node
 
+from lstm_export.exporting.capture.step_ops import COLLECT
 from lstm_export.exporting.rolling.body import Slice
-from lstm_export.exporting.rolling.matching import Matching, Mismatch, collects
+from lstm_export.exporting.rolling.matching import Matching
 from lstm_export.exporting.rolling.nodes import aten, inputs_of, is_scalar, value_of
-from lstm_export.exporting.rolling.regions import AFTER, BEFORE, COLLECT, KEEP, Region
+from lstm_export.exporting.rolling.pattern import Mismatch
+from lstm_export.exporting.rolling.regions import AFTER, BEFORE, KEEP, Region, collects
 
 
 @dataclass

@@ -7,7 +7,7 @@ position correspond. Being read there also keeps what is used in some steps alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,8 @@ from torch.fx import Graph, Node
 from torch.fx.node import has_side_effect
 
 from lstm_export.errors import ExportError
+from lstm_export.exporting.capture.step_ops import COLLECT, STEP
 from lstm_export.exporting.rolling.nodes import expression, value_of
-
-STEP = torch.ops.lstm_export.step.default
-COLLECT = torch.ops.lstm_export.collect.default
 
 
 @torch.library.custom_op("lstm_export::keep", mutates_args=())
@@ -197,3 +195,10 @@ def _written(node: Node) -> Node:
         if not schema.arguments or schema.arguments[0].alias_info is None:
             return base
         base = base.args[0]
+
+
+def collects(region: Region) -> Iterator[Node]:
+    """The nodes that stand for lists filled by the loop of `region`."""
+    for node in region.graph.nodes:
+        if node.target is COLLECT and node.args[2] == region.number:
+            yield node

@@ -7,9 +7,10 @@ from typing import Any
 
 from torch.fx import Node
 
-from lstm_export.exporting.rolling.matching import Delay, ListRead, Mismatch
+from lstm_export.exporting.capture.step_ops import COLLECT
 from lstm_export.exporting.rolling.nodes import aten, call
-from lstm_export.exporting.rolling.regions import COLLECT, KEEP, Region
+from lstm_export.exporting.rolling.pattern import Delay, ListRead, Mismatch
+from lstm_export.exporting.rolling.regions import KEEP, Region
 
 
 def rewrite(found: ListRead | Delay, region: Region, others: list[Region]) -> None:

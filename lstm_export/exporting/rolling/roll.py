@@ -7,10 +7,10 @@ from torch.export.graph_signature import TensorArgument
 from torch.fx import Graph, Node
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.rolling.matching import Mismatch
+from lstm_export.exporting.capture.step_ops import STEP
 from lstm_export.exporting.rolling.nodes import aten, place_of, same_shape, value_of
+from lstm_export.exporting.rolling.pattern import Mismatch
 from lstm_export.exporting.rolling.regions import (
-    STEP,
     Region,
     close_implicit,
     is_functional,

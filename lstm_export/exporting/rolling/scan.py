@@ -11,7 +11,6 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from lstm_export.exporting.rolling.body import Body, Slice
-from lstm_export.exporting.rolling.matching import INDEX, RewriteFound
 from lstm_export.exporting.rolling.nodes import (
     aten,
     call,
@@ -20,6 +19,7 @@ from lstm_export.exporting.rolling.nodes import (
     same_size,
     value_of,
 )
+from lstm_export.exporting.rolling.pattern import INDEX, RewriteFound
 from lstm_export.exporting.rolling.plan import Plan
 from lstm_export.exporting.rolling.regions import AFTER, BEFORE, KEEP, Region
 from lstm_export.exporting.rolling.rewrites import rewrite
@@ -108,19 +108,16 @@ class _Writer:
         And whether they lack the axis of size one along which they are concatenated.
         """
         parts: Any = collect.args[0]
-        dim, stacked = collect.args[3:5]
+        dim: Any = collect.args[3]
         pattern, first = parts[-1], parts[0]
-        rank, whole = value_of(pattern).dim(), self.plan.matching.first == 0
-        squeezed = not stacked and same_size(value_of(pattern).shape[dim], 1)
-        along = None
-        if squeezed and whole and pattern.target is aten.unsqueeze.default:
-            if pattern.args[1] % rank == dim and self._is_last(pattern):
-                pattern, along = pattern.args[0], dim
-        if squeezed and along is None:
-            return self._column(pattern, first, dim), True
-        if whole and self._is_last(pattern) and (source := self.body.read(pattern)) is not None:
-            return source, squeezed
-        return self._column(pattern, first), squeezed
+        squeezed = not collect.args[4] and same_size(value_of(pattern).shape[dim], 1)
+        if self.plan.matching.first == 0 and self._is_last(pattern):
+            bare = _squeezed(pattern, dim) if squeezed else pattern
+            if bare is not None and (source := self.body.read(bare)) is not None:
+                return source, squeezed
+            if bare is not None:
+                return self._column(bare, None), squeezed
+        return self._column(pattern, first, dim if squeezed else None), squeezed
 
     def _is_last(self, node: Node) -> bool:
         return self.region.location(node) == self.region.last
@@ -198,7 +195,8 @@ class _Writer:
         first = region.index(0)
         if first is not None:
             # What is wanted of the first step alone is computed before the scan.
-            first.replace_all_uses_with(0, delete_user_cb=lambda user: not is_check(user))
+            zero: Any = 0
+            first.replace_all_uses_with(zero, delete_user_cb=lambda user: not is_check(user))
         marks = {*region.markers, region.end}
         for node in reversed(list(graph.nodes)):
             step = region.location(node)
@@ -226,3 +224,13 @@ class _Writer:
             ],
             *kept.args[1:],
         )
+
+
+def _squeezed(node: Node, dim: int) -> Node | None:
+    """What `node` put an axis of size one into at `dim`, None if it did not."""
+    if node.target is not aten.unsqueeze.default:
+        return None
+    given, axis = node.args
+    assert isinstance(given, Node)
+    assert isinstance(axis, int)
+    return given if axis % value_of(node).dim() == dim else None

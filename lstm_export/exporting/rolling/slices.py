@@ -9,7 +9,6 @@ import sympy
 from torch.fx import Graph, Node
 
 from lstm_export.exporting.rolling.body import Slice
-from lstm_export.exporting.rolling.matching import INDEX
 from lstm_export.exporting.rolling.nodes import (
     aten,
     call,
@@ -18,6 +17,7 @@ from lstm_export.exporting.rolling.nodes import (
     same_size,
     value_of,
 )
+from lstm_export.exporting.rolling.pattern import INDEX
 from lstm_export.exporting.rolling.regions import Region
 
 _END = 9223372036854775807
@@ -35,9 +35,9 @@ def sliced(region: Region, wanted: Slice) -> Node:
     slope, start = _line(wanted.index)
     if slope == 1 and start.is_Integer and start > 0 and sympy.expand(start + length - size) == 0:
         return call(graph, aten.slice.Tensor, along, 0, int(start), _END)
-    if slope == 1 and start == 0 and (missing := sympy.expand(length - size)).is_Integer:
-        if missing < 0:
-            return call(graph, aten.slice.Tensor, along, 0, 0, int(missing))
+    missing = sympy.expand(length - size)
+    if slope == 1 and start == 0 and missing.is_Integer and missing < 0:
+        return call(graph, aten.slice.Tensor, along, 0, 0, int(missing))
     return call(graph, aten.index_select.default, along, 0, _positions(region, wanted))
 
 
@@ -46,7 +46,7 @@ def listed(graph: Graph, collect: Node, result: Node, squeezed: bool) -> Node:
 
     `squeezed` entries lack the axis of size one along which they are concatenated.
     """
-    parts, _, _, dim, stacked, backwards, *rest = collect.args
+    _, _, _, dim, stacked, backwards, *rest = collect.args
     assert isinstance(dim, int)
     if backwards:
         result = call(graph, aten.flip.default, result, [0])
