@@ -126,7 +126,7 @@ def _onnx(path: Path) -> Inspection:
     contract = Contract.from_json(text, str(path)) if text is not None else None
     terms = contract.forecast if contract else None
     facts = _facts(model)
-    beside = [path.parent / name for name in model.external_files]
+    beside = [path.resolve().parent / name for name in model.external_files]
     return Inspection(
         "onnx file",
         str(path),

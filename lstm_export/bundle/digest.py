@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 
 _LARGE = 1 << 21
 _BUILT_IN = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
@@ -22,3 +23,11 @@ def sha256_hex(content: bytes) -> str:
     except ImportError:  # an interpreter built without its own
         digest = importlib.import_module("hashlib")
     return str(digest.sha256(content).hexdigest())
+
+
+def sha256_of_pieces(pieces: Iterable[bytes | memoryview]) -> str:
+    """The sha256 of what `pieces` are together, in hexadecimal."""
+    digest = importlib.import_module("hashlib").sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return str(digest.hexdigest())

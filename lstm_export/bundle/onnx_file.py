@@ -49,9 +49,33 @@ class OnnxFile:
     @property
     def external_files(self) -> tuple[str, ...]:
         """Locations of external data, relative to the file's folder, each once."""
-        graphs = (self.graph, *self.functions)
-        locations = (tensor.location for graph in graphs for tensor in graph.tensors())
-        return tuple(dict.fromkeys(location for location in locations if location is not None))
+        return tuple(self.external_sizes)
+
+    @property
+    def external_sizes(self) -> Mapping[str, int]:
+        """By location, how many bytes each file of external data has at least."""
+        sizes: dict[str, int] = {}
+        for graph in (self.graph, *self.functions):
+            for tensor in graph.tensors():
+                if tensor.location is not None:
+                    sizes[tensor.location] = max(sizes.get(tensor.location, 0), tensor.end)
+        return sizes
+
+    def require_external(self, where: str | Path) -> None:
+        """Raises BundleError if a file of external data beside `where` is missing or too short."""
+        for location, size in self.external_sizes.items():
+            file = Path(where).resolve().parent / location
+            try:
+                found = file.stat().st_size if file.is_file() else None
+            except OSError as error:
+                raise BundleError(f"cannot read {file}: {error.strerror or error}") from None
+            if found is None:
+                raise BundleError(f"{where}: its weights are in {location}, which is missing")
+            if found < size:
+                raise BundleError(
+                    f"{where}: its weights need {size} bytes of {location}, which has {found}: "
+                    "it is not whole, or of another model"
+                )
 
 
 def read_onnx(path: str | Path) -> OnnxFile:
@@ -66,7 +90,7 @@ def read_onnx(path: str | Path) -> OnnxFile:
     except OSError as error:
         raise BundleError(f"cannot read {file}: {error.strerror or error}") from None
     model = parse_onnx(body, str(file))
-    folder = file.parent.resolve()
+    folder = file.resolve().parent
     for location in model.external_files:
         # A link inside the folder may lead out of it.
         if folder not in (folder / location).resolve().parents:

@@ -62,7 +62,7 @@ class OnnxTensor:
 
     `data` has the shape `dims` and is a read-only view of the file's bytes where it can be; it is
     None for text, for types that NumPy lacks, and where the data lies in another file: `location`,
-    as it is written, relative to the model's folder.
+    as it is written, relative to the model's folder. There it ends before the byte `end`.
     """
 
     name: str
@@ -70,6 +70,7 @@ class OnnxTensor:
     dims: tuple[int, ...]
     data: npt.NDArray[Any] | None
     location: str | None = None
+    end: int = 0
 
     @property
     def size(self) -> int:
@@ -83,7 +84,7 @@ def read_tensor(message: memoryview) -> OnnxTensor:
     dims: list[int] = []
     raw: memoryview | None = None
     typed: dict[int, list[npt.NDArray[Any]]] = {}
-    external, location = False, None
+    external, place = False, dict[str, str]()
     for number, value in wire.fields(message):
         if number == 1:
             dims.extend(wire.integers(value).tolist())
@@ -98,14 +99,15 @@ def read_tensor(message: memoryview) -> OnnxTensor:
         elif number in (5, 7, 11):
             typed.setdefault(number, []).append(wire.integers(value))
         elif number == 13:
-            location = _location(wire.content(value)) or location
+            place |= _entry(wire.content(value))
         elif number == 14:
             external = wire.integer(value) == 1
     if any(dim < 0 for dim in dims):
         raise wire.WireError(f"tensor {name!r} has a negative size: {tuple(dims)}")
-    if external:
-        return OnnxTensor(name, dtype, tuple(dims), None, location or "")
     try:
+        if external:
+            end = _end(dtype, tuple(dims), place)
+            return OnnxTensor(name, dtype, tuple(dims), None, place.get("location", ""), end)
         data = _data(dtype, tuple(dims), raw, typed)
     except ValueError as error:
         raise wire.WireError(f"tensor {name!r}: {error}") from None
@@ -139,6 +141,17 @@ def _data(
     return result
 
 
-def _location(message: memoryview) -> str | None:
+def _entry(message: memoryview) -> dict[str, str]:
     entry = {number: wire.text(value) for number, value in wire.fields(message) if number in (1, 2)}
-    return entry.get(2, "") if entry.get(1) == "location" else None
+    return {entry.get(1, ""): entry.get(2, "")}
+
+
+def _end(dtype: str, dims: tuple[int, ...], place: dict[str, str]) -> int:
+    expected = math.prod(dims) * np.dtype(dtype).itemsize if dtype in _NUMPY_TYPES else None
+    for key in ("offset", "length"):
+        if not place.get(key, "0").isdecimal():
+            raise ValueError(f"its external data has the {key} {place[key]!r}")
+    length = int(place["length"]) if "length" in place else expected or 0
+    if expected not in (None, length):
+        raise ValueError(f"{dims} of {dtype} in {length} bytes of external data")
+    return int(place.get("offset", "0")) + length

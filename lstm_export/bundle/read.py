@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from lstm_export.bundle.digest import sha256_hex
+from lstm_export.bundle.digest import sha256_hex, sha256_of_pieces
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import FileEntry, Manifest
 from lstm_export.errors import BundleError, ChecksumError
 from lstm_export.frozen import dataclass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_LARGE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,24 @@ class Bundle:
 
     def read(self, name: str) -> bytes:
         """The bytes of one file. Raises BundleError if absent, ChecksumError if changed."""
+        return _read_checked(self.where(name), self._entry(name))
+
+    def check(self, name: str) -> None:
+        """Compares one file's checksum, however large it is. Raises as `read` does."""
+        _check(self.where(name), self._entry(name))
+
+    def _entry(self, name: str) -> FileEntry:
         entry = self.manifest.files.get(name)
         if entry is None:
             raise BundleError(f"{self.folder}: the manifest lists no {name}")
-        return _read_checked(self.where(name), entry)
+        return entry
 
     def damages(self) -> tuple[str, ...]:
         """Every way in which the folder differs from its manifest, each as one sentence."""
         found: list[str] = []
         for name, entry in sorted(self.manifest.files.items()):
             try:
-                _read_checked(self.where(name), entry)
+                _check(self.where(name), entry)
             except BundleError as error:
                 found.append(str(error))
         expected = {*self.manifest.files, LAYOUT.manifest}
@@ -89,14 +99,39 @@ def _refuse_escape(folder: str, name: str) -> None:
 
 
 def _read_checked(path: str, entry: FileEntry) -> bytes:
+    _refuse_size(path, entry)
+    content = _read(path)
+    _refuse_change(path, entry, sha256_hex(content))
+    return content
+
+
+def _check(path: str, entry: FileEntry) -> None:
+    if entry.bytes < _LARGE:
+        _read_checked(path, entry)
+        return
+    _refuse_size(path, entry)
+    _refuse_change(path, entry, sha256_of_pieces(_pieces(path)))
+
+
+def _refuse_size(path: str, entry: FileEntry) -> None:
     if not os.path.isfile(path):
         raise BundleError(f"{path} is listed in the manifest but missing")
-    content = _read(path)
-    if len(content) != entry.bytes:
-        raise ChecksumError(f"{path}: expected {entry.bytes} bytes, found {len(content)}")
-    if sha256_hex(content) != entry.sha256:
+    if (size := os.path.getsize(path)) != entry.bytes:
+        raise ChecksumError(f"{path}: expected {entry.bytes} bytes, found {size}")
+
+
+def _refuse_change(path: str, entry: FileEntry, digest: str) -> None:
+    if digest != entry.sha256:
         raise ChecksumError(f"{path} was changed after it was written: its sha256 does not match")
-    return content
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    try:
+        with open(path, "rb") as stream:
+            while piece := stream.read(_LARGE):
+                yield piece
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _read(path: str) -> bytes:

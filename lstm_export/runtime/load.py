@@ -108,18 +108,19 @@ def _from_bundle(
 
 def _model_of(bundle: Bundle, name: str) -> bytes | str:
     """The checked bytes of a graph; its path where weights lie in files beside it."""
-    known = {LAYOUT.model, LAYOUT.stream, LAYOUT.golden, LAYOUT.card}
     body = bundle.read(name)
-    beside = [other for other in bundle.manifest.files if other not in known]
-    if not beside:
+    # The key under which a tensor names another file. onnxruntime would look for that one in the
+    # working directory; to read every graph in order to find it costs the start too much.
+    if b"location" not in body:
         return body
     from lstm_export.bundle.onnx_file import parse_onnx
 
     where = bundle.where(name)
-    external = parse_onnx(body, where).external_files
-    for other in external:
-        bundle.read(other)
-    return where if external else body
+    model = parse_onnx(body, where)
+    for other in model.external_files:
+        bundle.check(other)
+    model.require_external(where)
+    return where if model.external_files else body
 
 
 def _from_file(
@@ -141,8 +142,13 @@ def _from_file(
     terms = contract.forecast
     if threads is None and terms is not None:
         threads = threads_for(terms.recurrent.hidden_size)
-    with open(path, "rb") as file:
-        content = path if model.external_files else file.read()
+    model.require_external(path)
+    if model.external_files:
+        # onnxruntime looks for them beside the path that it is given.
+        content: bytes | str = os.path.realpath(path)
+    else:
+        with open(path, "rb") as file:
+            content = file.read()
     session = Session(
         content,
         path,
