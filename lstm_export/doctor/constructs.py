@@ -189,14 +189,25 @@ def zeros_without_dtype(node: OnnxNode) -> bool:
     return "value" not in node.attributes
 
 
-def lone_bidirectional_lstm(model: OnnxFile) -> Places:
-    """One LSTM in two directions, the only one of the graph, its states computed and not fed."""
-    fed = {spec.name for spec in model.graph.inputs}
+def sliced_zero_states(model: OnnxFile) -> Places:
+    """Computed zeros that are cut apart: for the layers of a stack, or by an LSTM for its two
+    directions, where it is the only one."""
     lstms = list(nodes(model, "LSTM"))
-    if len(lstms) != 1 or lstms[0].attributes.get("direction") != "bidirectional":
-        return ()
-    states = lstms[0].inputs[_INITIAL_H : _INITIAL_C + 1]
-    return (label(lstms[0]),) if all(states) and not fed & set(states) else ()
+    made_by = {name: node for node in nodes(model) for name in node.outputs if name}
+
+    def filled(name: str) -> bool:
+        return name in made_by and made_by[name].op_type in ("ConstantOfShape", "Expand")
+
+    def cut(node: OnnxNode) -> bool:
+        states = node.inputs[_INITIAL_H : _INITIAL_C + 1]
+        if node.attributes.get("direction") == "bidirectional":
+            return len(lstms) == 1 and any(map(filled, states))
+        makers = [made_by[name] for name in states if name in made_by]
+        sliced = [one for one in makers if one.op_type in ("Split", "Gather", "Slice")]
+        # One slice for h and another for c is taken.
+        return len(set(states)) == 1 and any(filled(one.inputs[0]) for one in sliced)
+
+    return tuple(label(node) for node in lstms if cut(node))
 
 
 def recurrent_in(*dtypes: str) -> Construct:

@@ -33,7 +33,8 @@ def recurrent_graph(
 ) -> onnx.ModelProto:
     """x (batch, sequence_length, 3) → y (sequence_length, batch, 4 · directions).
 
-    `states` is "zeros" (computed from x's shape), "none" or "inputs".
+    `states` is "zeros" (computed from x's shape), "joined" (those of each direction by Concat),
+    "sliced" (cut out of more of them), "none" or "inputs".
     """
     rng = np.random.default_rng(0)
     lstm, gates = op_type == "LSTM", GATES[op_type]
@@ -60,15 +61,22 @@ def recurrent_graph(
         names = ["h", "c"][: 1 + lstm]
         fed += [(name, kind, [directions, "batch", HIDDEN]) for name in names]
         inputs += names
-    elif states == "zeros":
-        constants |= {"one_i": np.array([1]), "d": np.array([directions]), "w": np.array([HIDDEN])}
+    elif states != "none":
+        lead = {"joined": 1, "sliced": 2 * directions}.get(states, directions)
+        constants |= {"one_i": np.array([1]), "d": np.array([lead]), "w": np.array([HIDDEN])}
         fill = {"value": numpy_helper.from_array(np.zeros(1, dtype))} if value else {}
+        zeros = "z" if states == "zeros" else "zeros"
         nodes += [
             helper.make_node("Shape", ["t"], ["shape"]),
             helper.make_node("Gather", ["shape", "one_i"], ["b"], axis=0),
             helper.make_node("Concat", ["d", "b", "w"], ["state_shape"], axis=0),
-            helper.make_node("ConstantOfShape", ["state_shape"], ["z"], **fill),
+            helper.make_node("ConstantOfShape", ["state_shape"], [zeros], **fill),
         ]
+        if states == "joined":
+            nodes.append(helper.make_node("Concat", ["zeros"] * directions, ["z"], axis=0))
+        if states == "sliced":
+            constants["halves"] = np.array([directions, directions])
+            nodes.append(helper.make_node("Split", ["zeros", "halves"], ["z", "rest"], axis=0))
         inputs += ["z"] * (1 + lstm)
     inputs += [""] * (7 - len(inputs)) + ["P"] if peephole else []
     while not inputs[-1]:

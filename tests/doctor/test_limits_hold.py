@@ -74,6 +74,8 @@ GRAPHS: dict[str, dict[str, Any]] = {
     "reverse": {"direction": "reverse"},
     "two directions, states fed": {"directions": 2, "states": "inputs"},
     "two directions": {"directions": 2},
+    "two directions, zeros joined": {"directions": 2, "states": "joined"},
+    "zeros sliced": {"states": "sliced"},
     "GRU": {"op_type": "GRU", "linear_before_reset": 1},
     "GRU backward": {"op_type": "GRU", "direction": "reverse"},
     "GRU without state": {"op_type": "GRU", "states": "none"},

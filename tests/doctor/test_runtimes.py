@@ -39,7 +39,7 @@ CASES: list[tuple[dict[str, Any], str, dict[str, str]]] = [
     ({"outputs": 1}, "an LSTM's output left out", {"mnn": "refuses"}),
     ({"bias": False}, "a bias left out", {"opencv": "refuses"}),
     ({"layout": 1}, "layout=1", {"onnxruntime": "refuses", "openvino": "silently wrong"}),
-    ({"directions": 2}, "a single LSTM in two directions", {"tract": "refuses"}),
+    ({"directions": 2}, "zero states that are sliced", {"tract": "refuses"}),
     (
         {"value": False},
         "ConstantOfShape without a value",
@@ -92,6 +92,7 @@ def test_a_construct_is_found_where_it_is(
         {"activations": ["Sigmoid", "Tanh", "Tanh"]},
         {"activations": ["sigmoid", "tanh", "TANH"]},
         {"directions": 2, "states": "inputs"},
+        {"directions": 2, "states": "joined"},
         {"op_type": "RNN", "activations": ["Tanh", "Tanh"], "directions": 2},
         {"layout": 0},
         {"input_forget": 0},

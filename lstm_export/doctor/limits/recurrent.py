@@ -54,16 +54,10 @@ LIMITS = (
         (Outcome("refuses", "opencv", "the second batch size is refused"),),
     ),
     Limit(
-        "a single LSTM in two directions",
-        constructs.lone_bidirectional_lstm,
-        "feed the initial states as inputs of the graph",
-        (
-            Outcome(
-                "refuses",
-                "tract",
-                "batches above 1 fail at run where the graph computes the initial states",
-            ),
-        ),
+        "zero states that are sliced",
+        constructs.sliced_zero_states,
+        "make zeros for each layer, and join those of two directions by Concat, or feed the states",
+        (Outcome("refuses", "tract", "batches above 1 fail at run"),),
     ),
     Limit(
         "an LSTM's output left out",
