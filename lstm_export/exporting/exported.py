@@ -85,8 +85,6 @@ def exported(
 ) -> Exported:
     """The module that is ready as a graph. Raises OptionError or ExportError."""
     module, notes = state.module, state.notes
-    if strays := unregistered(module):
-        raise ExportError("\n".join(strays))
     # What forward makes in float64 by name has to fit as well.
     with DtypeMode(torch.float32) if state.converted else contextlib.nullcontext():
         opened = _traced(module, args, kwargs, options, notes)
@@ -114,6 +112,8 @@ def _traced(
     call = describe_call(module, args, kwargs, input_names=options.input_names)
     example = _example_outputs(module, call, options)
     with kept(module):
+        if strays := unregistered(module, call):
+            raise ExportError("\n".join(strays))
         if reason := unsteady(module, call):
             raise ExportError(reason)
     try:

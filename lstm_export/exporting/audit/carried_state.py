@@ -8,22 +8,19 @@ call changes is then spoiled before another call, whose results tell whether it 
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lstm_export.exporting.audit.attributes import Attribute, changed, contents
+from lstm_export.exporting.audit.attributes import changed, contents
 from lstm_export.exporting.audit.finding import Finding
+from lstm_export.exporting.audit.lines import written_at
 from lstm_export.exporting.audit.rehearsal import Outputs, Rehearsal, differ
 from lstm_export.exporting.audit.trial import resized
-from lstm_export.exporting.blame import Place
 from lstm_export.exporting.eager_axes import varying_axes
 
 _SPOILS = 3
@@ -164,62 +161,9 @@ def _finding(rehearsal: Rehearsal, path: str) -> Finding:
     return Finding(
         "carried state",
         f"{type(rehearsal.module).__name__} carries {path} from one call to the next",
-        _written_at(attribute, rehearsal.module),
+        written_at(attribute.name, attribute.owner, rehearsal.module),
         "a graph has no memory, and would hold the value of the moment of the export for good",
         f"take the state as an argument of forward and return the new one, so that whoever calls "
         f"can stream: def forward(self, x, {name}): … return output, {name}; or start every call "
         f"from the same state",
-    )
-
-
-def _written_at(attribute: Attribute, module: nn.Module) -> Place | None:
-    """The line outside __init__ that writes the attribute, else one that mentions it."""
-    mentions: list[Place] = []
-    classes = [*attribute.owner.__mro__, *(base for one in module.modules() for base in _mro(one))]
-    for cls in dict.fromkeys(classes):
-        if cls.__module__.startswith("torch.") or cls is object:
-            continue
-        try:
-            lines, start = inspect.getsourcelines(cls)
-            file = inspect.getsourcefile(cls) or "?"
-            tree = ast.parse(textwrap.dedent("".join(lines)))
-        except (OSError, TypeError, SyntaxError):
-            continue
-        for line, writes in _uses(tree, attribute.name):
-            place = Place(file, start + line - 1, lines[line - 1].strip())
-            if writes:
-                return place
-            mentions.append(place)
-    return mentions[0] if mentions else None
-
-
-def _mro(module: nn.Module) -> tuple[type, ...]:
-    return type(module).__mro__
-
-
-def _uses(tree: ast.AST, name: str) -> Iterator[tuple[int, bool]]:
-    """Lines that use the attribute, and whether they write it, by assignment or in place."""
-    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for method in sorted(methods, key=lambda one: one.name != "forward"):
-        if method.name == "__init__":
-            continue
-        for node in ast.walk(method):
-            if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                if any(_names(one, name) for target in targets for one in ast.walk(target)):
-                    yield node.lineno, True
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                in_place = node.func.attr.endswith("_") or node.func.attr in _MUTATORS
-                if in_place and any(_names(one, name) for one in ast.walk(node.func.value)):
-                    yield node.lineno, True
-            elif isinstance(node, ast.Attribute | ast.Name) and _names(node, name):
-                yield node.lineno, False
-
-
-_MUTATORS = {"append", "appendleft", "extend", "insert", "pop", "popleft", "update", "clear"}
-
-
-def _names(node: ast.AST, name: str) -> bool:
-    return (isinstance(node, ast.Attribute) and node.attr == name) or (
-        isinstance(node, ast.Name) and node.id == name
     )
