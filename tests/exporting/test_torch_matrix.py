@@ -25,7 +25,7 @@ CELLS = {
 }
 GROUPS = list(itertools.product(CELLS, (1, 3), (1, 2), ("state", "no-state")))
 WAYS = list(itertools.product(("whole", "packed", "packed-batch-first"), (0.0, 0.2)))
-TRACED = (3, 6, [6, 4, 1])
+TRACED = (3, 8, [8, 4, 1])
 RUN = [(4, 6, [6, 5, 3, 1]), (4, 9, [8, 8, 2, 1]), (1, 1, [1]), (2, 33, [33, 30])]
 
 Group = tuple[str, int, int, str]
