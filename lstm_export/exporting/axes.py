@@ -99,7 +99,10 @@ class AxisNames:
     def described(self, condition: sympy.Basic) -> str:
         """A condition on symbols in the names of axes."""
         renamed = {symbol: sympy.Symbol(name) for symbol, name in self.names.items()}
-        return str(condition.xreplace(renamed))
+        named = condition.xreplace(renamed)
+        if isinstance(named, sympy.Eq | sympy.Ne):
+            return f"{named.lhs} {'==' if isinstance(named, sympy.Eq) else '!='} {named.rhs}"
+        return str(named)
 
     def original(self, name: str, axis: int) -> sympy.Symbol | None:
         """The symbol that an input's axis had before tracing fixed it."""

@@ -69,13 +69,11 @@ class Recorder:
     def begin(self, count: Any, *, implicit: bool = False, backwards: bool = False) -> Loop:
         """A new loop of `count` steps, in its first step."""
         self.settle()
-        if (
-            isinstance(count, SymInt)
-            and free_unbacked_symbols(count)
-            and not count.node.expr.is_Symbol
-        ):
-            # A number of its own, of which torch can know that it is not zero.
-            count = torch.ops.aten.scalar_tensor(count, dtype=torch.int64).item()
+        if isinstance(count, SymInt) and free_unbacked_symbols(count):
+            if not count.node.expr.is_Symbol:
+                # A number of its own, of which torch can know something.
+                count = torch.ops.aten.scalar_tensor(count, dtype=torch.int64).item()
+            # That there is a first step it has to know.
             torch._check(count >= 1)  # type: ignore[no-untyped-call]
         loop = Loop(len(self.loops), count, users_place(), implicit, backwards)
         self.loops.append(loop)
