@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sysconfig
 import traceback
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 import torch
 
 _MACHINERY = (
-    str(Path(torch.__file__).resolve().parent),
-    str(Path(np.__file__).resolve().parent),
-    str(Path(__file__).resolve().parents[1]),
+    str(Path(torch.__file__).resolve().parent) + os.sep,  # and not torchaudio beside it
+    str(Path(np.__file__).resolve().parent) + os.sep,
+    str(Path(__file__).resolve().parents[1]) + os.sep,
     "<frozen",
 )
 _STDLIB = sysconfig.get_paths()["stdlib"]
