@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -140,10 +141,10 @@ def page(headings: list[str], results: Results, names: list[str]) -> Iterator[st
     yield "The file is then run in onnxruntime at other shapes, ragged where there are lengths,"
     yield "against the module under the parity rule. *Second export* is the second one of the same"
     yield "module in one process. *Bakes a size* means right at the traced shape and at no other,"
-    yield "with an error or without. Seconds are those of the export, after imports; those of"
-    yield "lstm_export include its own verification."
+    yield "with an error or without. Seconds are those of one export, after imports and with others"
+    yield "at work beside it, so they are rough; those of lstm_export include its own verification."
     yield ""
-    yield f"{versions}; {platform.system()} {platform.machine()}, one thread."
+    yield f"{versions}{more_versions}; {platform.system()} {platform.machine()}, one thread."
     yield ""
     yield f"| model | {' | '.join(headings)} |"
     yield "|---" * (len(headings) + 1) + "|"
@@ -205,7 +206,7 @@ def main() -> None:
             )
             print(f"{name:22} {heading:30} {text.replace('*', '')}", file=sys.stderr, flush=True)
     results = {one: known[one] for one in cells}
-    lines = "\n".join(page(list(table), results, names)).rstrip() + "\n"
+    lines = "\n".join(page(list(table), results, names, keras_versions(keras))).rstrip() + "\n"
     print(lines)
     if not options.only:
         PAGE.write_text(lines, encoding="utf-8")

@@ -57,7 +57,7 @@ def ours(request: dict[str, Any], tell: Answer) -> None:
             try:
                 export_onnx(module, args, file, kwargs=kwargs)
             except ExportError as error:
-                tell(verdict="refuses", detail=reason(error))
+                tell(verdict="refuses", detail=reason(error).rstrip(":"))
                 return
             seconds = time.perf_counter() - start
         tell(stage="running its file")
