@@ -455,6 +455,38 @@ def test_random_numbers_are_errors_with_their_line(kind: type[nn.Module]) -> Non
     assert found.place is None or (line in found.place.source and HERE in found.place.file)
 
 
+def test_a_large_module_is_called_once_unless_it_writes_something() -> None:
+    class Large(Plain):
+        def prepare(self) -> None:
+            self.wide = nn.Linear(2100, 2100)
+            self.calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            counted.append(x)
+            return super().forward(x)
+
+    class LargeAndWriting(Large):
+        def forward(self, x: Tensor) -> Tensor:
+            self.before = torch.zeros(3)
+            return super().forward(x)
+
+    class LargeAndCarrying(Large):
+        def prepare(self) -> None:
+            super().prepare()
+            self.h = None
+
+        def forward(self, x: Tensor) -> Tensor:
+            out, self.h = self.lstm(x, self.h)
+            return self.fc(out)
+
+    counted: list[Tensor] = []
+    assert findings(Large) == ()
+    assert len(counted) == 1
+    assert findings(LargeAndWriting) == ()
+    assert len(counted) > 2
+    assert findings(LargeAndCarrying)
+
+
 def test_an_unseeded_generator_is_not_taken_for_a_steady_module() -> None:
     class Unseeded(Model):
         def forward(self, x: Tensor) -> Tensor:

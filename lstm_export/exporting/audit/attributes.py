@@ -45,12 +45,15 @@ class Attribute:
             self.holder[self.name] = value
 
 
+_SMALL = 1 << 16
+"""Parameters of so many elements may be states; larger ones are weights."""
+
 Content = dict[str, tuple[Attribute, Any]]
 """By path, an attribute and a copy of what it held."""
 
 
 def contents(module: nn.Module) -> Content:
-    """What `module` holds now. Parameters are told apart by identity and version, not copied."""
+    """What `module` holds now. Large parameters are told apart by version and place, not copied."""
     return {one.path: (one, copied(one.value)) for one in _attributes(module)}
 
 
@@ -65,6 +68,24 @@ def changed(before: Content, after: Content) -> set[str]:
     """Paths whose values differ, or that only one of the two has."""
     same = {path for path in before.keys() & after.keys() if alike(before[path][1], after[path][1])}
     return (before.keys() | after.keys()) - same
+
+
+def marks(module: nn.Module) -> dict[str, tuple[int, int]]:
+    """Which object each attribute is, and how often it was written to in place.
+
+    They tell of a value written anew that is what it was before.
+    """
+    return {one.path: (id(value), _version(value)) for one, value in _values(module)}
+
+
+def _values(module: nn.Module) -> Iterator[tuple[Attribute, Any]]:
+    return ((one, one.value) for one in _attributes(module))
+
+
+def _version(value: Any) -> int:
+    if not isinstance(value, Tensor):
+        return 0
+    return 0 if value.is_inference() else value._version
 
 
 def _attributes(module: nn.Module) -> Iterator[Attribute]:
@@ -139,7 +160,8 @@ def _is_foreign(cls: type) -> bool:
 def copied(value: Any) -> Any:
     """`value` as something to compare with later."""
     if isinstance(value, nn.Parameter):
-        return ("parameter", id(value), value._version, value.data_ptr())
+        small = value.detach().clone() if value.numel() <= _SMALL else None
+        return ["parameter", id(value), _version(value), value.data_ptr(), small]
     if isinstance(value, Tensor):
         return value.detach().clone() if value.layout == torch.strided else value
     if isinstance(value, np.ndarray):
