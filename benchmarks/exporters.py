@@ -131,7 +131,19 @@ def shown(outcome: StockOutcome | None, *, impossible: bool) -> str:
     return word
 
 
-def page(headings: list[str], results: Results, names: list[str]) -> Iterator[str]:
+def keras_versions(keras: dict[str, str]) -> str:
+    """What the interpreters of the Keras columns have installed."""
+    code = "from importlib.metadata import version; print('Keras', version('keras'))"
+    found = {
+        subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout
+        for python in keras.values()
+    }
+    return "".join(f", {one.strip()}" for one in sorted(found))
+
+
+def page(
+    headings: list[str], results: Results, names: list[str], more_versions: str
+) -> Iterator[str]:
     packages = ("torch", "onnx", "onnxscript", "onnxruntime")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     yield "# What exporters make of recurrent networks"
