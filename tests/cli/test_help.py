@@ -38,4 +38,6 @@ def test_help_loads_nothing_slow(arguments: list[str]) -> None:
 
 
 def test_every_command_is_seen() -> None:
-    assert {"data", "demo", "doctor", "export", "inspect", "predict", "train", "verify"} <= set(COMMANDS)
+    assert {"data", "demo", "doctor", "export", "inspect", "predict", "train", "verify"} <= set(
+        COMMANDS
+    )
