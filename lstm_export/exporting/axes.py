@@ -85,17 +85,6 @@ class AxisNames:
             if name == label
         ]
 
-    def limits(self) -> dict[str, tuple[int | None, int | None]]:
-        """The shortest and longest size of each named axis that the module's own checks allow."""
-        found = {}
-        for symbol, allowed in self.traced.program.range_constraints.items():
-            name = self.names.get(symbol)
-            if name is not None:
-                least = int(allowed.lower) if allowed.lower.is_Integer else 0
-                most = int(allowed.upper) if allowed.upper.is_Integer else None
-                found[name] = least if least > 1 else None, most
-        return found
-
     def described(self, condition: sympy.Basic) -> str:
         """A condition on symbols in the names of axes."""
         renamed = {symbol: sympy.Symbol(name) for symbol, name in self.names.items()}
@@ -107,7 +96,7 @@ class AxisNames:
     def original(self, name: str, axis: int) -> sympy.Symbol | None:
         """The symbol that an input's axis had before tracing fixed it."""
         position = [leaf.name for leaf in self.traced.call.inputs].index(name)
-        size = self.inputs[position].shape[axis]
+        size: Any = self.inputs[position].shape[axis]
         expression = size.node._expr if isinstance(size, torch.SymInt) else None
         return expression if isinstance(expression, sympy.Symbol) else None
 

@@ -26,6 +26,7 @@ from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.precision import DtypeMode, in_dtype
 from lstm_export.exporting.quiet import no_chatter, no_warnings
 from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.single_thread import single_thread
 
 # torch's exporter keeps process-wide state (warning filters, log levels, its own caches).
 _export_lock = threading.Lock()
@@ -70,8 +71,9 @@ def ready(module: nn.Module) -> Iterator[Ready]:
     state = Ready(module)
     notes = state.notes
     with contextlib.ExitStack() as stack:
-        for block in (_export_lock, no_warnings(), no_chatter(), torch.no_grad(), kept(module)):
+        for block in (_export_lock, no_warnings(), no_chatter(), single_thread(), torch.no_grad()):
             stack.enter_context(block)
+        stack.enter_context(kept(module))
         if stack.enter_context(eval_mode(module)):
             notes.append("the module was in training mode: it was exported in eval mode")
         if stack.enter_context(in_dtype(module, torch.float32)):

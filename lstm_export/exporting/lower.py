@@ -10,6 +10,7 @@ import onnx_ir as ir
 from lstm_export.contract import TensorSpec
 from lstm_export.errors import ExportError
 from lstm_export.exporting.axes import AxisNames
+from lstm_export.exporting.blame import first_line
 from lstm_export.exporting.flat_module import PREFIX
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recognise.scans import recognise_cells
@@ -29,11 +30,14 @@ class Lowered:
 def lower(names: AxisNames, target: Target) -> Lowered:
     """The graph of a traced program. Raises ExportError if ONNX cannot express it."""
     spec = names.spec
-    model = translate(
-        names.traced.program,
-        input_names=[tensor.name for tensor in spec.inputs],
-        output_names=[tensor.name for tensor in spec.outputs],
-    )
+    try:
+        model = translate(
+            names.traced.program,
+            input_names=[tensor.name for tensor in spec.inputs],
+            output_names=[tensor.name for tensor in spec.outputs],
+        )
+    except Exception as error:
+        raise ExportError(f"torch.onnx cannot translate the module: {_cause(error)}") from error
     loops = recognise_cells(model, target)
     lower_recurrent(model, target)
     _name_parameters(model.graph)
@@ -41,6 +45,13 @@ def lower(names: AxisNames, target: Target) -> Lowered:
     _name_ends(model.graph.inputs, spec.inputs)
     _name_ends(model.graph.outputs, spec.outputs)
     return Lowered(model, tuple(loops))
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason: torch.onnx wraps it in pages about itself."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return first_line(error)
 
 
 def _name_parameters(graph: ir.Graph) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.audit.branches import SizeCondition, judged, size_branches
+from lstm_export.exporting.audit.branches import SizeCondition, judged, size_conditions, size_limits
 from lstm_export.exporting.audit.trial import eager_trial
 from lstm_export.exporting.axes import AxisNames, asked_axes
 from lstm_export.exporting.call import Call
@@ -19,10 +19,13 @@ from lstm_export.exporting.variation import Place, Variation
 
 @dataclass(frozen=True, slots=True)
 class OpenAxes:
-    """The traced module, and why each static axis of an input is static."""
+    """The traced module, why each static axis of an input is static, and the shortest and longest
+    size of those that the module limits, None where it does not.
+    """
 
     names: AxisNames
     reasons: Mapping[Place, str]
+    limits: Mapping[Place, tuple[int | None, int | None]]
 
 
 def open_axes(
@@ -53,10 +56,8 @@ def open_axes(
         for name, axis in reasons:
             fixed.setdefault(name, set()).add(axis)
         names = AxisNames(trace(module, call, outputs, fixed=fixed), outputs, asked)
-    conditions = size_branches(names.traced.program)
-    branches = [
-        one for one in judged(conditions, eager_trial(module, call)) if one.kind == "branch"
-    ]
+    conditions = judged(size_conditions(names.traced.program), eager_trial(module, call))
+    branches = [one for one in conditions if one.kind == "branch"]
     _refuse_branches(branches, first)
     for branch in branches:
         for symbol in branch.fixes:
@@ -71,7 +72,11 @@ def open_axes(
         raise ExportError(
             f"dynamic_axes asks for axis {axis} of {name}, which came out static: {why}"
         )
-    return OpenAxes(names, reasons)
+    limits = {
+        (call.inputs[position].name, axis): (shortest if shortest > 1 else None, longest)
+        for (position, axis), (shortest, longest) in size_limits(conditions).items()
+    }
+    return OpenAxes(names, reasons, limits)
 
 
 def _refuse_branches(branches: Sequence[SizeCondition], names: AxisNames) -> None:

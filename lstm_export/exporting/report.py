@@ -15,6 +15,7 @@ from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.target import Target
 from lstm_export.exporting.verify.verification import Verification
 
+_UNVERIFIED = "not verified: verify=False"
 _WHATEVER = "the module gives this size whatever the sizes of its inputs"
 
 
@@ -163,17 +164,16 @@ def report(
         operators=dict(operators),
         bytes=files.bytes,
         verification=verification,
-        notes=result.notes,
+        notes=result.notes if verification is not None else (*result.notes, _UNVERIFIED),
         seconds=seconds,
     )
 
 
 def _tensor(spec: TensorSpec, result: Exported) -> Tensor:
-    limits = result.opened.names.limits()
     axes = []
     for position, axis in enumerate(spec.axes):
         if isinstance(axis, str):
-            shortest, longest = limits.get(axis, (None, None))
+            shortest, longest = result.opened.limits.get((spec.name, position), (None, None))
             axes.append(Axis(axis, None, shortest=shortest, longest=longest))
         else:
             reason = result.opened.reasons.get((spec.name, position), _WHATEVER)

@@ -42,8 +42,9 @@ def _pooled(
 ) -> Tensor:
     kernel = _number(kernel_size)
     step = kernel if stride is None or stride == [] else _number(stride)
-    over = [(1, kernel), (1, step), (0, _number(padding)), (1, _number(dilation))]
-    return torch.max_pool2d(input.unsqueeze(-2), *over, ceil_mode=ceil_mode).squeeze(-2)
+    image = input.unsqueeze(-2)
+    margin, spread = (0, _number(padding)), (1, _number(dilation))
+    return torch.max_pool2d(image, (1, kernel), (1, step), margin, spread, ceil_mode).squeeze(-2)
 
 
 def _number(value: Any) -> int:

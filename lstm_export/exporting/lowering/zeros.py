@@ -9,8 +9,10 @@ from __future__ import annotations
 import onnx_ir as ir
 
 _PASSES_ON = frozenset(
-    ["Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Tile"]
-    + ["Transpose", "Unsqueeze"]
+    [
+        *("Cast", "Expand", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze"),
+        *("Tile", "Transpose", "Unsqueeze"),
+    ]
 )
 """Operators whose outputs hold nothing but values of their first input."""
 
