@@ -54,7 +54,13 @@ def _layer(module: nn.RNNBase, suffixes: list[str]) -> LayerWeights:
     order = ONNX_GATES[cell_of(module)]
 
     def stacked(name: str) -> Tensor:
-        return torch.stack([_reorder(getattr(module, name + s).detach(), order) for s in suffixes])
+        weights: list[Tensor] = [getattr(module, name + s).detach() for s in suffixes]
+        result = weights[0].new_empty(len(weights), *weights[0].shape)
+        for weight, reordered in zip(weights, result, strict=True):
+            gates = weight.chunk(len(order), dim=0)
+            for position, gate in zip(order, reordered.chunk(len(order), dim=0), strict=True):
+                gate.copy_(gates[position])
+        return result
 
     W, R = stacked("weight_ih"), stacked("weight_hh")
     if module.bias:
@@ -64,8 +70,3 @@ def _layer(module: nn.RNNBase, suffixes: list[str]) -> LayerWeights:
     projections = [getattr(module, "weight_hr" + s) for s in suffixes] if module.proj_size else []
     P = torch.stack([p.detach() for p in projections]) if projections else None
     return LayerWeights(W, R, B, P)
-
-
-def _reorder(weight: Tensor, order: tuple[int, ...]) -> Tensor:
-    gates = weight.chunk(len(order), dim=0)
-    return torch.cat([gates[position] for position in order], dim=0)

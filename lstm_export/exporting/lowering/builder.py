@@ -70,13 +70,13 @@ class Builder:
 
     def weight(self, name: str, array: Floats) -> ir.Value:
         """A weight, in float32."""
-        return self.constant(name, array.astype(np.float32))
+        return self.constant(name, array.astype(np.float32, copy=False))
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
         """An initializer; asked for again, as when a layer is called twice, the same one."""
         if (known := self.graph.initializers.get(name)) is not None:
             return known
-        value = self.tape.initializer(ir.tensor(np.array(array, order="C")), name=name)
+        value = self.tape.initializer(ir.tensor(np.asarray(array, order="C")), name=name)
         value.shape = ir.Shape(array.shape)
         self.graph.register_initializer(value)
         return value
