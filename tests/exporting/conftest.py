@@ -129,3 +129,16 @@ def exported_for_all() -> Callable[..., dict[Target, Graph]]:
         return {target: Graph(module, lowered(model, target)) for target in get_args(Target)}
 
     return export
+
+
+@pytest.fixture(scope="session")
+def ragged() -> Callable[..., list[Tensor]]:
+    """A function from sizes and lengths to x (batch, time, 4), NaN in its padding, and lengths."""
+
+    def draw(batch: int, time: int, lengths: list[int], *, nan: bool = True) -> list[Tensor]:
+        x = torch.randn(batch, time, 4, generator=torch.Generator().manual_seed(time))
+        if nan:
+            x[torch.arange(time) >= torch.tensor(lengths)[:, None]] = float("nan")
+        return [x, torch.tensor(lengths)]
+
+    return draw
