@@ -70,11 +70,12 @@ class Recorder:
         """A new loop of `count` steps, in its first step."""
         self.settle()
         if isinstance(count, SymInt) and free_unbacked_symbols(count):
-            if not count.node.expr.is_Symbol:
-                # A number of its own, of which torch can know something.
+            given = bool(count.node.expr.is_Symbol)
+            if not given:
+                # A number of its own: torch need not know how it compares with the other.
                 count = torch.ops.aten.scalar_tensor(count, dtype=torch.int64).item()
-            # That there is a first step it has to know.
-            torch._check(count >= 1)  # type: ignore[no-untyped-call]
+            # A number that was given has to be one at least; one less than it need not.
+            torch._check(count >= int(given))  # type: ignore[no-untyped-call]
         loop = Loop(len(self.loops), count, users_place(), implicit, backwards)
         self.loops.append(loop)
         self.open.append(loop)

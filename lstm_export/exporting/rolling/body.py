@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 import torch
 from torch import Tensor
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
 
@@ -86,7 +87,7 @@ class Body:
     def call(self, target: Callable[..., Any], *args: Any) -> Node:
         """A further node of the body."""
         node = self.graph.call_function(target, args)
-        with self._mode:
+        with self._mode, enable_python_dispatcher():
             node.meta["val"] = target(*map_arg(args, value_of))
         return node
 

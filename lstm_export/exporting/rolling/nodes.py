@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 import torch
 from torch import Tensor
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx import Graph, Node
 from torch.utils import _pytree as pytree
 
@@ -39,7 +40,8 @@ def call(graph: Graph, target: Callable[..., Any], *args: Any, **kwargs: Any) ->
     if all(not isinstance(value, Tensor) for value in pytree.tree_leaves(values)):
         node.meta["val"] = target(*values, **named)
         return node
-    with fake_mode(graph):
+    # Without the dispatcher in Python, kernels in C++ ask sizes for plain numbers.
+    with fake_mode(graph), enable_python_dispatcher():
         node.meta["val"] = target(*values, **named)
     return node
 

@@ -97,7 +97,7 @@ class Plan:
             step = region.location(node)
             if step in (BEFORE, AFTER) or not isinstance(value_of(node), Tensor):
                 continue
-            users = [user for user in node.users if self._is_outside(user)]
+            users = [user for user in node.users if self.is_outside(user)]
             if users and step == region.last:
                 found.append(node)
             elif users and step != 0:
@@ -107,7 +107,8 @@ class Plan:
                 )
         return found
 
-    def _is_outside(self, user: Node) -> bool:
+    def is_outside(self, user: Node) -> bool:
+        """Whether a node comes after the loop and is not one of its own lists."""
         is_list = user.target is COLLECT and user.args[2] == self.region.number
         return self.region.location(user) == AFTER and not is_list and user.target is not KEEP
 

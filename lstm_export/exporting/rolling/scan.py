@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from lstm_export.exporting.rolling.body import Body, Slice
+from lstm_export.exporting.rolling.empty import EmptyGuard, is_any_number, may_be_empty
 from lstm_export.exporting.rolling.nodes import (
     aten,
     call,
@@ -58,6 +59,7 @@ class _Writer:
         self.outputs = [self._output(c.value, c.initial, None) for c in self.carries]
         self._columns: dict[Any, int] = {}
         self.after: Node = self.region.end.next
+        self.guard = EmptyGuard(self.region) if self._may_be_empty() else None
 
     def write(self) -> None:
         """Makes the scan, and gives what comes after the loop its results."""
@@ -83,6 +85,16 @@ class _Writer:
                 collect.replace_all_uses_with(listed(graph, collect, result, squeezed))
             graph.erase_node(collect)
         self._erase()
+
+    def _may_be_empty(self) -> bool:
+        """Whether the loop may run for no steps at all and something after it would show that."""
+        plan = self.plan
+        wanted = any(self._is_wanted(carry.value) for carry in plan.matching.carries.values())
+        joined = [user for collect in plan.collects for user in collect.users]
+        begun = any(len(collect.args) > 6 for collect in plan.collects) or any(
+            user.target is aten.cat.default for user in joined
+        )
+        return is_any_number(self.region) or ((wanted or begun) and may_be_empty(self.region))
 
     def _output(self, pattern: Any, first: Any, squeezed: int | None) -> Node:
         """What a step yields as `pattern`, and the first one as `first` if that differs."""
@@ -123,9 +135,8 @@ class _Writer:
         return self.region.location(node) == self.region.last
 
     def _is_wanted(self, node: Node) -> bool:
-        return any(self._is_after(user) for user in node.users) or any(
-            node in sunk.all_input_nodes for sunk in self.plan.sunk
-        )
+        users = [*self.plan.sunk, *filter(self.plan.is_outside, node.users)]
+        return any(node in user.all_input_nodes for user in users)
 
     def _scan(self) -> list[Node]:
         graph, region, body = self.graph, self.region, self.body
@@ -135,13 +146,15 @@ class _Writer:
         setattr(graph.owning_module, name, body.finished(self.outputs))
         initial = [carry.initial for carry in self.carries]
         slices = [sliced(region, wanted) for wanted in body.slices]
+        if self.guard is not None:
+            slices = [self.guard.input(entries) for entries in slices]
         initial, slices, fixed = self._apart(initial, slices, body.fixed)
         combine = graph.get_attr(name)
         scan = graph.call_function(
             torch.ops.higher_order.scan, (combine, initial, slices, tuple(fixed))
         )
         values = [value_of(carry.value) for carry in self.carries]
-        count = value_of(region.count) if isinstance(region.count, Node) else region.count
+        count = value_of(slices[0]).shape[0]
         with fake_mode(graph):
             for output in self.outputs[len(values) :]:
                 value = value_of(output)
@@ -151,6 +164,9 @@ class _Writer:
         for number, value in enumerate(values):
             results.append(graph.call_function(operator.getitem, (scan, number)))
             results[-1].meta["val"] = value
+        if self.guard is not None:
+            finals = [self.guard.final(*pair) for pair in zip(initial, results, strict=False)]
+            results = [*finals, *map(self.guard.entries, results[len(finals) :])]
         return results
 
     def _apart(self, *groups: list[Node]) -> list[list[Node]]:
