@@ -25,9 +25,11 @@ from lstm_export.exporting.capture.loops import loop_capture
 from lstm_export.exporting.capture.packed import packed_capture
 from lstm_export.exporting.capture.pooling import PoolingCapture
 from lstm_export.exporting.capture.recurrent import recurrent_capture
-from lstm_export.exporting.flat_module import FlatModule
+from lstm_export.exporting.capture.steps import STEPS
+from lstm_export.exporting.flat_module import FlatModule, TracingStoppedError
 from lstm_export.exporting.kept import Snapshot
 from lstm_export.exporting.rolling.roll import roll_loops
+from lstm_export.exporting.rolling.twice import expect_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,16 @@ class _PackedError(Exception):
 def _program(
     flat: FlatModule, fixed: Mapping[str, Collection[int]], *, trim: bool = True
 ) -> ExportedProgram:
+    program, loops = _recorded(flat, fixed, trim, STEPS)
+    if loops:
+        expect_same(program, _recorded(flat, fixed, trim, STEPS + 1)[0])
+    return program
+
+
+def _recorded(
+    flat: FlatModule, fixed: Mapping[str, Collection[int]], trim: bool, steps: int
+) -> tuple[ExportedProgram, bool]:
+    """The program, and whether there are loops in it, of which `steps` steps were recorded."""
     axes = tuple(
         {
             axis: Dim.STATIC if axis in fixed.get(leaf.name, ()) else Dim.AUTO
@@ -104,14 +116,15 @@ def _program(
     before = Snapshot(flat.module, weights=False)
     with recurrent_capture(flat.module), packed_capture(trim=trim) as known, oblivious:
         try:
-            with PoolingCapture(), loop_capture(flat.module), watched_sizes():
+            with PoolingCapture(), loop_capture(flat.module, steps=steps) as loops, watched_sizes():
                 program = torch.export.export(
                     flat, flat.call.examples, dynamic_shapes=(axes,), strict=False
                 )
-                return roll_loops(program)
+                return roll_loops(program), bool(loops.loops)
         except Exception as error:
+            stopped = error.error if isinstance(error, TracingStoppedError) else error
             if trim and known.batches:
-                raise _PackedError(error) from error
-            raise
+                raise _PackedError(stopped) from error
+            raise stopped from None
         finally:
             before.restore()
