@@ -13,6 +13,14 @@ PREFIX = "module."
 """What the parameters' names gain by the wrapping."""
 
 
+class TracingStoppedError(Exception):
+    """What a module raised while it was traced: torch prints graphs for errors of its own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class FlatModule(nn.Module):
     """`module`, called as `call` says, giving the results of these names in order."""
 
@@ -22,6 +30,12 @@ class FlatModule(nn.Module):
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        try:
+            return self._results(tensors)
+        except Exception as error:
+            raise TracingStoppedError(error) from error
+
+    def _results(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         args, kwargs = self.call.bind(tensors, tracing=True)
         outputs = named_outputs(self.module(*args, **kwargs), self.output_names)
         given: set[int] = {id(tensor) for tensor in tensors}

@@ -38,13 +38,21 @@ def no_warnings() -> Iterator[None]:
                 _caught = None
 
 
+_TALKATIVE = (
+    *("torch.onnx", "torch.export", "torch._subclasses.fake_tensor"),
+    "torch.fx.experimental.symbolic_shapes",
+)
+
+
 @contextlib.contextmanager
 def no_chatter() -> Iterator[None]:
-    """Within the block torch's exporter logs errors alone: its hints are not for the user."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Within the block torch's exporter does not log: what it means for the user, we say."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

