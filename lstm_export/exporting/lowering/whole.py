@@ -18,6 +18,7 @@ from lstm_export.exporting.lowering.projection import (
     state_columns,
     with_state_columns,
 )
+from lstm_export.exporting.lowering.projection_scan import scan_pays, scanned_layer
 from lstm_export.exporting.target import Target
 
 
@@ -47,6 +48,8 @@ class _Whole:
         """y (sequence_length, batch, directions · state_size), final h and, for an LSTM, c."""
         builder, layers = self.builder, self.layers
         layer, h = layers.layers[index], self.h[index]
+        if layer.P is not None and self._scans(layer.P.shape[1]):
+            return scanned_layer(builder, layers, index, x, h, self.c[index])
         weights = {"W": layer.W, "R": layer.R, "B": layer.B}
         if layer.P is not None:
             weights["R"] = projected_recurrence(layer.R, layer.P)
@@ -73,6 +76,11 @@ class _Whole:
         for state in states:
             state.shape = ir.Shape([layers.directions, None, None])
         return [self._side_by_side(y), *states]
+
+    def _scans(self, proj_size: int) -> bool:
+        """Whether a projection goes step by step; several runtimes refuse to load a Scan."""
+        whole = self.target == "onnxruntime" and self.steps is None
+        return whole and scan_pays(self.layers.hidden_size, proj_size)
 
     def swapped(self, x: ir.Value) -> ir.Value:
         """Batch-major to time-major and back, where the module is batch first."""
