@@ -38,9 +38,9 @@ def lower(names: AxisNames, target: Target) -> Lowered:
         )
     except Exception as error:
         raise ExportError(f"torch.onnx cannot translate the module: {_cause(error)}") from error
+    _name_parameters(model.graph)
     loops = recognise_cells(model, target)
     lower_recurrent(model, target)
-    _name_parameters(model.graph)
     tidy(model)
     _name_ends(model.graph.inputs, spec.inputs)
     _name_ends(model.graph.outputs, spec.outputs)
