@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import onnx_ir as ir
+import onnx_ir.passes.common
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 from torch.fx.experimental import _config as shape_settings
+
+from lstm_export.exporting.attention import ATTENTION, lacks_axes, with_four_axes
 
 OPSET_VERSION = 18
 """What torch.onnx's translations are written in."""
@@ -44,7 +47,8 @@ def translate(
     """
     parts = _parts()
     if parts is None:
-        return _by_public_export(program, input_names, output_names)
+        with shape_settings.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+            return _by_public_export(program, input_names, output_names)
     model = parts.to_model(_prepared(program, parts))
     for values, names in ((model.graph.inputs, input_names), (model.graph.outputs, output_names)):
         for value, name in zip(values, names, strict=True):
@@ -95,11 +99,12 @@ def _found_parts() -> _Parts:
         except Exception:
             # The optimiser knows some operators less well than the translation does.
             translation = convert(program, registry=table)
+            ir.passes.common.InlinePass()(translation.model)
         return translation.model
 
     return _Parts(
         translated,
-        cast(dict[Target, Callable[..., Any]], decompositions),
+        {**cast(dict[Target, Callable[..., Any]], decompositions), ATTENTION: with_four_axes},
         _is_cia_op,
         _check_valid_to_preserve,
         finish,
@@ -128,7 +133,7 @@ def _is_decomposed(program: ExportedProgram, parts: _Parts) -> bool:
     """
     subgraphs = any(program.graph_module.children())
     return not subgraphs and all(
-        _stays(node.target, parts)
+        _stays(node.target, parts) and not lacks_axes(node)
         for node in program.graph.nodes
         if node.op not in ("placeholder", "output")
     )

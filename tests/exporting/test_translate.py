@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -87,6 +89,7 @@ def traced(function: Callable[[Model, Tensor], Any]) -> ExportedProgram:
 def content(model: ir.Model) -> bytes:
     lower_recurrent(model, "portable")
     tidy(model)
+    model.ir_version = 8
     return ir.to_proto(model).SerializeToString(deterministic=True)
 
 
@@ -150,3 +153,36 @@ def test_weights_are_not_copied() -> None:
     weight = model.graph.initializers["head.weight"].const_value
     assert weight is not None
     assert weight.numpy().ctypes.data == program.state_dict["head.weight"].data_ptr()
+
+
+def causal(model: Model, x: Tensor) -> Tensor:
+    y = model.sequence(x)
+    mask = torch.ones(y.size(0), y.size(1), y.size(1), dtype=torch.bool).tril()
+    return functional.scaled_dot_product_attention(y, y, y, attn_mask=mask)
+
+
+WITHOUT_HEADS: dict[str, Callable[[Model, Tensor], Any]] = {
+    "plain": lambda m, x: functional.scaled_dot_product_attention(*[m.sequence(x)] * 3),
+    "masked": causal,
+    "one query": lambda m, x: functional.scaled_dot_product_attention(
+        m.sequence(x)[:, -1:], m.sequence(x), m.sequence(x), scale=0.5
+    ),
+    "two axes": lambda m, x: functional.scaled_dot_product_attention(
+        *[m.sequence(x).mean(1)] * 3, is_causal=True
+    ),
+}
+
+
+@pytest.mark.parametrize("function", WITHOUT_HEADS.values(), ids=[*WITHOUT_HEADS])
+def test_attention_without_heads_has_a_translation(
+    function: Callable[[Model, Tensor], Any],
+) -> None:
+    program = traced(function)
+    model = translation.translate(program, input_names=["x"], output_names=["output"])
+    session = onnxruntime.InferenceSession(content(model), providers=["CPUExecutionProvider"])
+    x = torch.randn(3, 7, 6, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        expected = Model(function).eval()(x)
+    (got,) = session.run(None, {"x": x.numpy()})
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5, atol=1e-6)
