@@ -53,5 +53,6 @@ def moved_by_one_place(
     values: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Every value as its neighbour in float32, above or below by chance."""
-    towards = np.where(rng.random(values.shape) < 0.5, -np.inf, np.inf).astype(np.float32)
-    return np.nextafter(values, towards)
+    drawn = np.frombuffer(rng.bytes(-(-values.size // 8)), np.uint8)
+    above = np.unpackbits(drawn, count=values.size).view(np.bool_).reshape(values.shape)
+    return np.nextafter(values, np.where(above, np.float32(np.inf), np.float32(-np.inf)))
