@@ -119,13 +119,13 @@ def _traced(
         if reason := unsteady(module, call):
             raise ExportError(reason)
     try:
-        return open_axes(module, call, example, options.dynamic_axes)
+        return open_axes(module, call, example, options.dynamic_axes, options.shortest)
     except ExportError:
         integers = [leaf.name for leaf in call.inputs if leaf.kind in ("integer", "integers")]
         if not integers:
             raise
     call = describe_call(module, args, kwargs, input_names=options.input_names, integers_vary=False)
-    opened = open_axes(module, call, example, options.dynamic_axes)
+    opened = open_axes(module, call, example, options.dynamic_axes, options.shortest)
     notes.append(f"built in, because no input can stand for it: {', '.join(integers)}")
     return opened
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from lstm_export.exporting.call import Call
@@ -22,11 +23,15 @@ class TracingStoppedError(Exception):
 
 
 class FlatModule(nn.Module):
-    """`module`, called as `call` says, giving the results of these names in order."""
+    """`module`, called as `call` says, giving the results of these names in order.
+
+    `shortest` has, by input name and position, axes that are never shorter.
+    """
 
     def __init__(self, module: nn.Module, call: Call, output_names: Sequence[str]) -> None:
         super().__init__()
         self.module, self.call, self.output_names = module, call, tuple(output_names)
+        self.shortest: Mapping[str, Mapping[int, int]] = {}
         self.eval()
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -36,6 +41,10 @@ class FlatModule(nn.Module):
             raise TracingStoppedError(error) from error
 
     def _results(self, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        for leaf, tensor in zip(self.call.inputs, tensors, strict=True):
+            for axis, size in self.shortest.get(leaf.name, {}).items():
+                if size > 1:
+                    torch._check(tensor.shape[axis] >= size)  # type: ignore[no-untyped-call]
         args, kwargs = self.call.bind(tensors, tracing=True)
         outputs = named_outputs(self.module(*args, **kwargs), self.output_names)
         given: set[int] = {id(tensor) for tensor in tensors}

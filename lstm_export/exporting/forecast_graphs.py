@@ -39,6 +39,7 @@ def export_forecast(model: Forecaster, graph: str, target: Target = "portable") 
         module,
         [_zeros(tensor, example) for tensor in spec.inputs],
         Contract(task="forecast", graph=spec, forecast=forecast),
+        shortest={SEQUENCE_LENGTH: shortest},
         target=target,
     )
 

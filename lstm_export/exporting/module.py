@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -19,12 +19,13 @@ def export_graph(
     args: Sequence[Tensor],
     contract: Contract,
     *,
+    shortest: Mapping[str, int] | None = None,
     target: Target = "portable",
 ) -> bytes:
     """`module` traced on `args` as ONNX, its tensors named and its axes dynamic as `contract` says.
 
-    The file carries the contract. Raises ExportError if the module cannot be traced or the graph
-    does not come out as promised.
+    `shortest` gives named axes their smallest length (default 1). The file carries the contract.
+    Raises ExportError if the module cannot be traced or the graph does not come out as promised.
     """
     graph = contract.graph
     options = GraphOptions(
@@ -32,6 +33,10 @@ def export_graph(
         output_names=[spec.name for spec in graph.outputs],
         dynamic_axes={spec.name: _named(spec) for spec in (*graph.inputs, *graph.outputs)},
         target=target,
+        shortest={
+            spec.name: {axis: (shortest or {}).get(name, 1) for axis, name in _named(spec).items()}
+            for spec in graph.inputs
+        },
     )
     with ready(module) as state:
         result = exported(state, tuple(args), None, options)

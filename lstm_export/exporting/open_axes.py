@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from lstm_export.exporting.audit.branches import SizeCondition, judged, size_con
 from lstm_export.exporting.audit.trial import eager_trial
 from lstm_export.exporting.axes import AxisNames, asked_axes
 from lstm_export.exporting.call import Call
-from lstm_export.exporting.trace import trace
+from lstm_export.exporting.trace import Sizes, trace
 from lstm_export.exporting.variation import Place, Variation
 
 
@@ -33,8 +33,11 @@ def open_axes(
     call: Call,
     example: Mapping[str, Tensor],
     dynamic_axes: Mapping[str, Any] | None,
+    shortest: Mapping[str, Mapping[int, int]] | None = None,
 ) -> OpenAxes:
     """`module` traced, its axes named; `example` has its outputs for the examples of `call`.
+
+    `shortest` gives axes their smallest size where it is known to be more than 1.
 
     Raises ExportError where Python decided on a size, where an axis came out static that the
     module lets vary, or one that `dynamic_axes` asks for.
@@ -42,7 +45,8 @@ def open_axes(
     ranks = {leaf.name: leaf.example.dim() for leaf in call.inputs}
     asked = asked_axes(dynamic_axes, ranks | {k: v.dim() for k, v in example.items()})
     outputs = list(example)
-    first = names = AxisNames(trace(module, call, outputs), outputs, asked)
+    sizes = Sizes(shortest=shortest or {})
+    first = names = AxisNames(trace(module, call, outputs, sizes), outputs, asked)
     variation = Variation(module, call, first.traced.lengths)
     reasons = {
         (name, axis): "dynamic_axes does not name it"
@@ -55,7 +59,7 @@ def open_axes(
         fixed: dict[str, set[int]] = {}
         for name, axis in reasons:
             fixed.setdefault(name, set()).add(axis)
-        names = AxisNames(trace(module, call, outputs, fixed=fixed), outputs, asked)
+        names = AxisNames(trace(module, call, outputs, replace(sizes, fixed=fixed)), outputs, asked)
     conditions = judged(size_conditions(names.traced.program), eager_trial(module, call))
     branches = [one for one in conditions if one.kind == "branch"]
     _refuse_branches(branches, first)

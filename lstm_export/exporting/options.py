@@ -19,7 +19,8 @@ class GraphOptions:
     """Names, axes and versions of a graph. Raises OptionError for what makes no sense.
 
     `dynamic_axes` None leaves every axis open that the module lets vary; given, those it names must
-    be dynamic and the others are not, save where they must equal one that is.
+    be dynamic and the others are not, save where they must equal one that is. `shortest` gives
+    axes of inputs their smallest size where it is known to be more than 1.
     """
 
     input_names: Sequence[str] | None = None
@@ -28,6 +29,7 @@ class GraphOptions:
     target: Target = "portable"
     opset_version: int = OPSET_VERSION
     ir_version: int = IR_VERSION
+    shortest: Mapping[str, Mapping[int, int]] | None = None
 
     def __post_init__(self) -> None:
         if self.target not in get_args(Target):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -51,37 +51,52 @@ class Traced:
         return frozenset(self.call.inputs[i].name for i in found_lengths(self.program))
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What is known of axes before tracing, by input name and position: those that are `fixed` at
+    the example's size, and the `shortest` size of others where it is not 1.
+    """
+
+    fixed: Mapping[str, Collection[int]] = field(default_factory=dict)
+    shortest: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+
 def trace(
-    module: nn.Module,
-    call: Call,
-    output_names: Collection[str],
-    *,
-    fixed: Mapping[str, Collection[int]] | None = None,
+    module: nn.Module, call: Call, output_names: Collection[str], sizes: Sizes | None = None
 ) -> Traced:
-    """`module` traced on the examples of `call`, every axis open but those `fixed` by input name.
+    """`module` traced on the examples of `call`, every axis open but those that `sizes` fixes.
 
     Raises ExportError with the place in the user's code where tracing ended.
     """
     flat = FlatModule(module, call, tuple(output_names))
+    sizes = sizes or Sizes()
+    refusal: Exception
     try:
-        return Traced(call, _program(flat, fixed or {}), trimmed=True)
+        return Traced(call, _program(flat, sizes), trimmed=True)
     except _PackedError as error:
         refusal = error.refusal
         # What is combined with the padded input has its length, and eager torch agrees only where
         # the longest sequence fills it: then nothing is trimmed.
         with contextlib.suppress(Exception):
-            return Traced(call, _program(flat, fixed or {}, trim=False), trimmed=False)
-    except ExportError:
-        raise
+            return Traced(call, _program(flat, sizes, trim=False), trimmed=False)
     except Exception as error:
         refusal = error
     if isinstance(refusal, ExportError):
         raise refusal
+    # torch cannot tell how long x[:, 2:3] is where x may have a single step: it is told that there
+    # are as many as in the example, which the operators that it chooses do not depend on.
+    longer = replace(sizes, shortest=_as_in_examples(call))
+    with contextlib.suppress(Exception):
+        return Traced(call, _program(flat, longer), trimmed=True)
     place = blame(refusal)
     raise ExportError(
         f"{type(module).__name__} cannot be traced with dynamic axes: {_reason(refusal)}"
         + (f"\n  at {place}" if place else "")
     ) from refusal
+
+
+def _as_in_examples(call: Call) -> dict[str, dict[int, int]]:
+    return {leaf.name: dict(enumerate(leaf.example.shape)) for leaf in call.inputs}
 
 
 def _reason(error: Exception) -> str:
@@ -100,22 +115,20 @@ class _PackedError(Exception):
         self.refusal = refusal
 
 
-def _program(
-    flat: FlatModule, fixed: Mapping[str, Collection[int]], *, trim: bool = True
-) -> ExportedProgram:
-    program, loops = _recorded(flat, fixed, trim, STEPS)
+def _program(flat: FlatModule, sizes: Sizes, *, trim: bool = True) -> ExportedProgram:
+    program, loops = _recorded(flat, sizes, trim, STEPS)
     if loops:
-        expect_same(program, _recorded(flat, fixed, trim, STEPS + 1)[0])
+        expect_same(program, _recorded(flat, sizes, trim, STEPS + 1)[0])
     return program
 
 
 def _recorded(
-    flat: FlatModule, fixed: Mapping[str, Collection[int]], trim: bool, steps: int
+    flat: FlatModule, sizes: Sizes, trim: bool, steps: int
 ) -> tuple[ExportedProgram, bool]:
     """The program, and whether there are loops in it, of which `steps` steps were recorded."""
     axes = tuple(
         {
-            axis: Dim.STATIC if axis in fixed.get(leaf.name, ()) else Dim.AUTO
+            axis: Dim.STATIC if axis in sizes.fixed.get(leaf.name, ()) else Dim.AUTO
             for axis in range(leaf.example.dim())
         }
         for leaf in flat.call.inputs
@@ -123,6 +136,7 @@ def _recorded(
     # Without it torch guards that no length is ever 0 or 1, and a short input leads to such.
     oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     # What forward keeps of a trace is no tensor that anyone can use.
+    flat.shortest = sizes.shortest
     before = Snapshot(flat.module, weights=False)
     with recurrent_capture(flat.module), packed_capture(trim=trim) as known, oblivious:
         try:
