@@ -8,9 +8,20 @@ import pytest
 
 import lstm_export
 
-NAMES = {"LstmExportError", "__version__", "export_bundle", "load", "verify"}
+NAMES = {
+    *("ExportReport", "LstmExportError", "__version__", "export_bundle", "export_onnx", "load"),
+    "verify",
+}
 SIGNATURES = {
-    "export_bundle": "(source, path, *, force=False, target='portable')",
+    "export_bundle": (
+        "(source, path, *, args=None, kwargs=None, input_names=None, output_names=None, "
+        "dynamic_axes=None, target='portable', force=False)"
+    ),
+    "export_onnx": (
+        "(module, args, path, *, kwargs=None, input_names=None, output_names=None, "
+        "dynamic_axes=None, target='portable', opset_version=18, ir_version=8, "
+        "external_data=False, verify=True, atol=None, rtol=None)"
+    ),
     "load": ("(path, *, providers=None, intra_op_num_threads=None, on_nonfinite='raise')"),
     "verify": "(bundle, *, against=None, runtimes=('onnxruntime',), atol=None, rtol=None)",
 }

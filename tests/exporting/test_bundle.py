@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from lstm_export.bundle.read import open_bundle
 from lstm_export.checkpoint import Description, write_checkpoint
 from lstm_export.contract import Column, DataOrigin, Forecast, Recurrent, Scaling, Window
 from lstm_export.errors import CheckpointError, ExportError, OutputError
-from lstm_export.exporting import bundle as exporting
+from lstm_export.exporting import run_bundle as exporting
 from lstm_export.exporting.bundle import export_bundle
 from lstm_export.exporting.check import settle_golden
 from lstm_export.nn.forecaster import Forecaster
@@ -159,16 +161,19 @@ def test_of_a_cases_inputs_those_are_taken_where_runtimes_can_agree(
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes writing a file of the given name fail as on a full disk."""
 
+    class Full(io.FileIO):
+        def write(self, body: Any) -> int:
+            super().write(memoryview(body)[: len(body) // 2])
+            raise OSError(28, "No space left on device")
+
     def fill(name: str) -> None:
-        write = Path.write_bytes
+        usual = Path.open
 
-        def failing(self: Path, body: bytes) -> int:
-            if self.name == name:
-                write(self, body[: len(body) // 2])
-                raise OSError(28, "No space left on device")
-            return write(self, body)
+        def opened(self: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+            full = self.name == name and "w" in mode
+            return Full(self, mode) if full else usual(self, mode, *args, **options)
 
-        monkeypatch.setattr(Path, "write_bytes", failing)
+        monkeypatch.setattr(Path, "open", opened)
 
     return fill
 
