@@ -53,6 +53,11 @@ def moved_by_one_place(
     values: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Every value as its neighbour in float32, above or below by chance."""
-    drawn = np.frombuffer(rng.bytes(-(-values.size // 8)), np.uint8)
-    above = np.unpackbits(drawn, count=values.size).view(np.bool_).reshape(values.shape)
-    return np.nextafter(values, np.where(above, np.float32(np.inf), np.float32(-np.inf)))
+    flat = np.ascontiguousarray(values, np.float32).ravel()
+    drawn = np.unpackbits(np.frombuffer(rng.bytes(-(-flat.size // 8)), np.uint8), count=flat.size)
+    steps = drawn.view(np.int8) * np.int8(2) - np.int8(1)
+    # Neighbours are one apart as integers, too; save around zero and beyond the finite.
+    moved = (flat.view(np.int32) + steps).view(np.float32)
+    odd = (flat == 0) | ~np.isfinite(flat)
+    moved[odd] = np.nextafter(flat[odd], steps[odd] * np.float32(np.inf))
+    return moved.reshape(values.shape)
