@@ -108,7 +108,7 @@ def _need_torch() -> None:
         import onnx  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError(error.name or "torch", "train", "looking at a module") from None
+        raise MissingExtraError(error.name or "torch", "export", "looking at a module") from None
 
 
 def _show_module(found: ModuleDiagnosis) -> None:

@@ -51,7 +51,7 @@ def export(
         import onnx  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError(error.name or "torch", "train", "exporting") from None
+        raise MissingExtraError(error.name or "torch", "export", "exporting") from None
     from lstm_export.exporting.bundle import export_bundle
     from lstm_export.exporting.example import load_example
     from lstm_export.exporting.factory import is_factory

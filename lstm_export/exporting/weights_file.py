@@ -49,7 +49,7 @@ def _read(path: Path) -> Any:
             from safetensors import SafetensorError
             from safetensors.torch import load_file
         except ImportError:
-            raise MissingExtraError("safetensors", "train", "reading a .safetensors file") from None
+            raise MissingExtraError("safetensors", "export", "reading a .safetensors file") from None
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
