@@ -11,6 +11,7 @@ from lstm_export.contract import TensorSpec
 from lstm_export.exporting.capture.found import FoundRecurrent, found_recurrent
 from lstm_export.exporting.exported import Exported
 from lstm_export.exporting.graph.files import WrittenFiles
+from lstm_export.exporting.lowering.projection_scan import scan_pays
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.target import Target
 from lstm_export.exporting.verify.verification import Verification
@@ -183,15 +184,6 @@ def _tensor(spec: TensorSpec, result: Exported) -> Tensor:
 
 def _layer(found: FoundRecurrent, target: Target) -> Layer:
     told = found.attributes
-    ragged = (
-        ""
-        if not found.ragged
-        else (
-            ", each sequence to its own length"
-            + (" by sequence_lens" if target == "onnxruntime" else " without sequence_lens")
-        )
-    )
-    operator = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}[told["cell"]]
     return Layer(
         path=found.path,
         cell=told["cell"],
@@ -201,5 +193,20 @@ def _layer(found: FoundRecurrent, target: Target) -> Layer:
         bidirectional=found.directions == 2,
         proj_size=found.proj_size,
         ragged=found.ragged,
-        lowered=f"{told['num_layers']} × {operator}{ragged}",
+        lowered=f"{told['num_layers']} × {_operator(found, target)}",
     )
+
+
+def _operator(found: FoundRecurrent, target: Target) -> str:
+    cell, hidden_size = found.attributes["cell"], found.attributes["hidden_size"]
+    portable = target == "portable"
+    if portable and cell == "rnn" and found.attributes["nonlinearity"] == "relu":
+        return "Scan, because a runtime takes the ReLU of an RNN for tanh"
+    projected = found.proj_size and not found.ragged
+    if projected and not portable and scan_pays(hidden_size, found.proj_size):
+        return "Scan, which is faster at this size"
+    operator = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}[cell]
+    if found.ragged:
+        operator += ", each sequence to its own length "
+        operator += "without sequence_lens" if portable else "by sequence_lens"
+    return operator

@@ -49,7 +49,8 @@ def _read(path: Path) -> Any:
             from safetensors import SafetensorError
             from safetensors.torch import load_file
         except ImportError:
-            raise MissingExtraError("safetensors", "export", "reading a .safetensors file") from None
+            what = "reading a .safetensors file"
+            raise MissingExtraError("safetensors", "export", what) from None
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:

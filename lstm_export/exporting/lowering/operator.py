@@ -1,4 +1,4 @@
-"""One ONNX LSTM, GRU or RNN node."""
+"""One ONNX LSTM, GRU or RNN node, or what stands for it where a runtime would get it wrong."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import onnx_ir as ir
 from lstm_export.contract import Cell
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.layers import Layers
+from lstm_export.exporting.lowering.relu_steps import relu_steps
 from lstm_export.exporting.target import Target
 
 _ONNX_OP: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -31,6 +32,8 @@ def recurrent_operator(
     `inputs` are x (sequence_length, batch, input_size), W, R and B; `states` the initial h and c,
     of which all cells but an LSTM take the first.
     """
+    if target == "portable" and layers.cell == "rnn" and layers.activation == "Relu":
+        return relu_steps(builder, inputs, states[0], directions)
     lstm = layers.cell == "lstm"
     states = states if lstm else states[:1]
     # Given one state without the other the missing one is zero, which both targets spell out.

@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.layers import Layer, Layers
+from lstm_export.exporting.lowering.steps import by_direction, turned, zeros
 
 WORTH = 100_000
 """From so many multiplications saved in a step, a Scan is as fast as the operator, or faster."""
@@ -44,11 +45,11 @@ def scanned_layer(
     bias = layer.B.reshape(directions, 2, -1).astype(np.float64).sum(1)
     B = builder.weight(layers.name(index, ".bias"), bias.reshape(-1))
     gates = builder.op("Add", [builder.op("MatMul", [x, W]), B])
-    parts = _directions(builder, gates, directions)
+    parts = by_direction(builder, gates, directions)
     gates = builder.concat([builder.op("Unsqueeze", [p, builder.integers([1])]) for p in parts], 1)
     sizes = (layer.P.shape[1], layers.hidden_size)
     states = [
-        _zeros(builder, x, directions, size) if state is None else state
+        zeros(builder, x, directions, size) if state is None else state
         for state, size in zip((h, c), sizes, strict=True)
     ]
     body = _body(builder, layers, index, layer)
@@ -56,7 +57,7 @@ def scanned_layer(
     if directions == 1:
         return [builder.op("Squeeze", [y, builder.integers([1])]), h, c]
     halves = [builder.op("Gather", [y, builder.integer(d)], {"axis": 1}) for d in (0, 1)]
-    return [builder.concat([halves[0], _turned(builder, halves[1])], -1), h, c]
+    return [builder.concat([halves[0], turned(builder, halves[1])], -1), h, c]
 
 
 def _body(builder: Builder, layers: Layers, index: int, layer: Layer) -> ir.Graph:
@@ -83,24 +84,3 @@ def _body(builder: Builder, layers: Layers, index: int, layer: Layer) -> ir.Grap
     return ir.Graph(
         [previous_h, previous_c, part], [h, c, y], nodes=inner.tape.nodes, name="projected_step"
     )
-
-
-def _directions(builder: Builder, gates: ir.Value, directions: int) -> list[ir.Value]:
-    """The gates of each direction, in the order in which it reads."""
-    if directions == 1:
-        return [gates]
-    forwards, backwards = builder.ops("Split", [gates], {"axis": 2, "num_outputs": 2}, 2)
-    return [forwards, _turned(builder, backwards)]
-
-
-def _turned(builder: Builder, value: ir.Value) -> ir.Value:
-    """`value` with its first axis backwards."""
-    ends = [[-1], [np.iinfo(np.int64).min + 1], [0], [-1]]
-    return builder.op("Slice", [value, *map(builder.integers, ends)])
-
-
-def _zeros(builder: Builder, x: ir.Value, directions: int, size: int) -> ir.Value:
-    """(directions, batch, size) zeros, the batch that of x."""
-    ends = [builder.integers([directions]), builder.size(x, 1), builder.integers([size])]
-    fill = {"value": ir.tensor(np.zeros(1, np.float32))}
-    return builder.op("ConstantOfShape", [builder.concat(ends, 0)], fill)
