@@ -143,6 +143,31 @@ def sliced_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
     return o * tanh(c), c
 
 
+def einsum_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
+    gates = torch.einsum("bi,ij->bj", x, w.W_all) + torch.einsum("bh,hj->bj", h, w.U_all)
+    i, f, g, o = (gates + w.b_all).chunk(4, 1)
+    c = torch.addcmul(sig(i) * tanh(g), sig(f), c)
+    return sig(o) * tanh(c), c
+
+
+def addmm_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
+    gates = torch.addmm(torch.addmm(w.b_all, x, w.W_all), h, w.U_all).view(-1, 4, H)
+    c = sig(gates[:, 1]) * c + sig(gates[:, 0]) * tanh(gates[:, 2])
+    return sig(gates[:, 3]) * tanh(c), c
+
+
+def unbound_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
+    i, f, g, o = (w.i2h(x) + w.h2h(h)).view(x.size(0), 4, -1).unbind(1)
+    c = sig(f) * c + sig(i) * tanh(g)
+    return sig(o) * tanh(c), c
+
+
+def turned_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
+    i, f, g, o = (w.i2h(x) + w.h2h(h)).view(x.size(0), 4, -1).transpose(0, 1)
+    c = sig(f) * c + sig(i) * tanh(g)
+    return sig(o) * tanh(c), c
+
+
 def exp_lstm(w: Any, x: Tensor, h: Tensor, c: Tensor) -> States:
     def sigmoid(value: Tensor) -> Tensor:
         return 1 / (1 + torch.exp(-value))
@@ -235,6 +260,16 @@ def distributed_gru(w: Any, x: Tensor, h: Tensor) -> States:
     return (h - z * h + n * z,)
 
 
+def lerp_gru(w: Any, x: Tensor, h: Tensor) -> States:
+    z, r = sig(w.x_z(x) + w.h_z(h)), sig(w.x_r(x) + w.h_r(h))
+    return (torch.lerp(tanh(w.x_n(x) + r * w.h_n(h)), h, z),)
+
+
+def column_rnn(w: Any, x: Tensor, h: Tensor) -> States:
+    # One row of samples to columns and back within the step.
+    return (tanh((w.V_xn @ x.T + w.V_hn @ h.T + w.b_n[:, None]).T).contiguous(),)
+
+
 def bias_outside_gru(w: Any, x: Tensor, h: Tensor) -> States:
     z = sig(h @ w.W_hz + x @ w.W_xz)
     r = sig(h @ w.W_hr + x @ w.W_xr)
@@ -267,13 +302,13 @@ FORMS: dict[str, list[Step]] = {
         *(d2l_lstm, other_order_lstm, concatenated_lstm, state_first_lstm, four_linears_lstm),
         *(linear_pairs_lstm, i2h_h2h_lstm, sliced_lstm, exp_lstm, coupled_lstm),
         *(coupled_by_input_lstm, normed_lstm, dead_gate_lstm, cell_lstm, bare_lstm),
-        *(scaled_input_lstm, embedded_lstm),
+        *(scaled_input_lstm, embedded_lstm, einsum_lstm, addmm_lstm, unbound_lstm, turned_lstm),
     ],
     "GRU": [
         *(cell_gru, d2l_gru, swapped_gru, chunked_gru, moved_gru, distributed_gru),
-        bias_outside_gru,
+        *(bias_outside_gru, lerp_gru),
     ],
-    "RNN": [cell_rnn, relu_rnn, d2l_rnn, concatenated_rnn, low_rank_rnn],
+    "RNN": [cell_rnn, relu_rnn, d2l_rnn, concatenated_rnn, low_rank_rnn, column_rnn],
 }
 
 
@@ -478,8 +513,9 @@ def stepwise(step: Step) -> Stepwise:
     return Stepwise(step).eval()
 
 
+RELU = (relu_rnn, concatenated_rnn)
 CASES = [
-    (step, operator, ("portable", "onnxruntime")[position % 2])
+    (step, operator, "onnxruntime" if step in RELU else ("portable", "onnxruntime")[position % 2])
     for operator, steps in FORMS.items()
     for position, step in enumerate(steps)
 ]
@@ -496,6 +532,15 @@ def test_a_cell_however_it_is_written_becomes_the_operator(
     assert operators(model).count(operator) == 1, said
     assert "Scan" not in operators(model)
     assert said[0].startswith(f"loop 1: {operator} of {H}")
+    check(module, model)
+
+
+def test_relu_stays_a_loop_where_runtimes_compute_tanh() -> None:
+    module = stepwise(relu_rnn)
+    model, said = exported(module, [torch.randn(2, 5, X)], "portable")
+    assert said == [
+        "loop 1: stays a Scan: some runtimes compute tanh where an RNN operator says relu"
+    ]
     check(module, model)
 
 

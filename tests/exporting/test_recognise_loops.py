@@ -75,6 +75,25 @@ class ListOfCells(Loop):
         return torch.cat(outputs, 1)
 
 
+class LayersInOneTensor(Loop):
+    operators = ("LSTM", "LSTM")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = nn.ModuleList([nn.LSTMCell(4, 6), nn.LSTMCell(6, 6)])
+
+    def forward(self, x: Tensor) -> Any:
+        h = c = x.new_zeros(2, x.size(0), 6)
+        for t in range(x.size(1)):
+            below, hs, cs = x[:, t], [], []
+            for layer, cell in enumerate(self.cells):
+                below, c_t = cell(below, (h[layer], c[layer]))
+                hs.append(below)
+                cs.append(c_t)
+            h, c = torch.stack(hs), torch.stack(cs)
+        return h[-1], c
+
+
 class TwoKinds(Loop):
     """An LSTM whose projected h, added to the input, feeds a GRU; all three side by side."""
 
@@ -230,7 +249,7 @@ class KeptAxis(Loop):
     def forward(self, x: Tensor) -> Any:
         h, outputs = self.zeros(x, 1, 6), []
         for t in range(x.size(1)):
-            h = torch.relu(self.i2h(x[:, t : t + 1, :]) + self.h2h(h))
+            h = tanh(self.i2h(x[:, t : t + 1, :]) + self.h2h(h))
             outputs.append(h)
         return torch.cat(outputs, 1)
 
@@ -382,7 +401,16 @@ class Attention(Loop):
 
 
 LOOPS: list[type[Loop]] = [
-    *(Stacked, ListOfCells, TwoKinds, TwoDirections, GivenStates, LearnedState, OneStateOfTwo),
+    *(
+        Stacked,
+        ListOfCells,
+        LayersInOneTensor,
+        TwoKinds,
+        TwoDirections,
+        GivenStates,
+        LearnedState,
+        OneStateOfTwo,
+    ),
     *(ProjectedBefore, Columns, Unbatched, KeptAxis, Words, Frames, Context, Gathered),
     *(ScaledInput, CellStates, Feedback, Attention),
 ]

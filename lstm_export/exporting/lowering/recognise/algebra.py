@@ -33,16 +33,21 @@ class TooLargeError(Exception):
     """An expression outgrew what any known cell needs."""
 
 
+class OpaqueError(Exception):
+    """A node that the algebra has no form for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A tensor that is read, not looked into."""
+    """A tensor that is read, not looked into; its features lie along the negative `axis`."""
 
     value: ir.Value
     width: int
+    axis: int = -1
 
     @property
     def key(self) -> str:
-        return f"variable {id(self.value)}"
+        return f"variable {id(self.value)} {self.axis}"
 
     def part(self, index: Index) -> None:
         """Nothing: a selection from a variable is no variable."""
@@ -52,12 +57,12 @@ class Variable:
 class Gate:
     """A function applied to each feature: Sigmoid, Tanh, Relu or Exp.
 
-    `value` is the tensor that holds it, where one does.
+    `held` is the tensor that holds it, where one does.
     """
 
     function: str
     argument: Expression
-    value: ir.Value | None = None
+    held: Variable | None = None
 
     @property
     def width(self) -> int:

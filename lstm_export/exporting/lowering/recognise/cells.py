@@ -152,8 +152,8 @@ def _with_gates(
 
 def _as_variable(atom: Atom) -> Variable | None:
     """An atom as the tensor that holds it."""
-    if isinstance(atom, Gate) and atom.value is not None:
-        return Variable(atom.value, atom.width)
+    if isinstance(atom, Gate):
+        return atom.held
     return atom if isinstance(atom, Variable) else None
 
 

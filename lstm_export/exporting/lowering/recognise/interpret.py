@@ -9,7 +9,6 @@ weights loses digits where mean is far from zero).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -17,18 +16,16 @@ import onnx_ir as ir
 from lstm_export.exporting.lowering.recognise.algebra import (
     Expression,
     Gate,
+    OpaqueError,
     TooLargeError,
     Variable,
 )
 from lstm_export.exporting.lowering.recognise.constants import Constants
+from lstm_export.exporting.lowering.recognise.operators import OPERATORS
 from lstm_export.exporting.lowering.recognise.product import Array
-from lstm_export.exporting.lowering.recognise.shapes import batch, outline, width
+from lstm_export.exporting.lowering.recognise.shapes import batch, width
 
 _FUNCTIONS = ("Sigmoid", "Tanh", "Relu", "Exp")
-
-
-class OpaqueError(Exception):
-    """A node that the algebra has no form for."""
 
 
 class Interpreter:
@@ -50,6 +47,7 @@ class Interpreter:
         self.axis, self.constants, self.stops = axis, constants, stops
         self.is_sequence = is_sequence
         self._known: dict[ir.Value, Expression] = dict(definitions or {})
+        self._turned: Interpreter | None = None
 
     def expression(self, value: ir.Value) -> Expression:
         """What `value` is computed as. Raises OpaqueError if its features cannot be counted."""
@@ -61,154 +59,41 @@ class Interpreter:
             self._known[value] = found
         return self._known[value]
 
+    def turned(self) -> Interpreter:
+        """The same step with the features along the other of two axes."""
+        if self._turned is None:
+            other = Interpreter(-3 - self.axis, self.constants, self.stops, self.is_sequence)
+            other._turned, self._turned = self, other
+        return self._turned
+
     def _variable(self, value: ir.Value, size: int | None = None) -> Variable:
         size = size or width(value, self.axis)
         if size is None or batch(value, self.axis) is None:
             raise OpaqueError
-        return Variable(value, size)
+        return Variable(value, size, self.axis)
 
     def _follow(self, value: ir.Value) -> Expression:
         node = value.producer()
         if value in self.stops or node is None or node.domain not in ("", "ai.onnx"):
             raise OpaqueError
         if node.op_type in _FUNCTIONS:
-            return Expression.of(Gate(node.op_type, self._operand(node, 0), value))
-        method = getattr(self, f"_{node.op_type.lower()}", None)
-        if method is None:
+            return Expression.of(Gate(node.op_type, self.operand(node, 0), self._variable(value)))
+        operator = OPERATORS.get(node.op_type)
+        if operator is None:
             raise OpaqueError
-        found: Expression = method(node, value)
+        found = operator(self, node, value)
         if found.width != width(value, self.axis):
             raise OpaqueError
         return found
 
-    # Arithmetic
-
-    def _add(self, node: ir.Node, value: ir.Value) -> Expression:
-        a, b = self._pair(node, value)
-        return a + b
-
-    def _sub(self, node: ir.Node, value: ir.Value) -> Expression:
-        a, b = self._pair(node, value)
-        return a + -b
-
-    def _mul(self, node: ir.Node, value: ir.Value) -> Expression:
-        a, b = self._pair(node, value)
-        return a * b
-
-    def _neg(self, node: ir.Node, value: ir.Value) -> Expression:
-        return -self._operand(node, 0)
-
-    def _div(self, node: ir.Node, value: ir.Value) -> Expression:
-        a, b = self._pair(node, value)
-        divisor = _only_constant(b)
-        if divisor is not None and divisor.all():
-            return a.scaled(1 / divisor)
-        dividend = _only_constant(a)
-        if dividend is None or not (dividend == 1).all():
-            raise OpaqueError
-        return _sigmoid_by_exp(b)
-
-    def _reciprocal(self, node: ir.Node, value: ir.Value) -> Expression:
-        return _sigmoid_by_exp(self._operand(node, 0))
-
-    def _sum(self, node: ir.Node, value: ir.Value) -> Expression:
-        parts = [self._broadcast(part, value) for part in node.inputs]
-        return sum(parts[1:], parts[0])
-
-    def _matmul(self, node: ir.Node, value: ir.Value) -> Expression:
-        a, b = node.inputs
-        left, right = self.constants(a), self.constants(b)
-        if right is not None and right.ndim == 2 and self.axis == -1:
-            return self._bare(a, len(right)).times(right.T)
-        vector = b is not None and b.shape is not None and len(b.shape) == 1
-        if left is not None and left.ndim == 2 and (vector or self.axis == -2):
-            return self._bare(b, left.shape[1]).times(left)
-        raise OpaqueError
-
-    def _gemm(self, node: ir.Node, value: ir.Value) -> Expression:
-        options = node.attributes
-        trans_a, trans_b = (_integer(options, name, 0) for name in ("transA", "transB"))
-        alpha, beta = (_float(options, name, 1.0) for name in ("alpha", "beta"))
-        a, b, c = [*node.inputs, None][:3]
-        left, right = self.constants(a), self.constants(b)
-        if right is not None and not trans_a and self.axis == -1:
-            matrix = right if trans_b else right.T
-            product = self._bare(a, matrix.shape[1]).times(matrix)
-        elif left is not None and not trans_b and self.axis == -2:
-            matrix = left.T if trans_a else left
-            product = self._bare(b, matrix.shape[1]).times(matrix)
-        else:
-            raise OpaqueError
-        product = product.scaled(np.full(product.width, alpha))
-        if c is None:
-            return product
-        return product + self._broadcast(c, value).scaled(np.full(product.width, beta))
-
-    # Moving features
-
-    def _concat(self, node: ir.Node, value: ir.Value) -> Expression:
-        self._along_features(node, value, _integer(node.attributes, "axis", 0))
-        if any(self.constants(part) is not None for part in node.inputs):
-            raise OpaqueError
-        return Expression.joined([self._bare(part) for part in node.inputs])
-
-    def _split(self, node: ir.Node, value: ir.Value) -> Expression:
-        self._along_features(node, value, _integer(node.attributes, "axis", 0))
-        whole = self._operand(node, 0)
-        if len(node.inputs) > 1 and node.inputs[1] is not None:
-            sizes = self.constants.integers(node.inputs[1])
-            if sizes is None:
-                raise OpaqueError
-        else:
-            each = -(-whole.width // len(node.outputs))
-            sizes = [each] * len(node.outputs)
-        position = node.outputs.index(value)
-        start = sum(sizes[:position])
-        return whole.part(np.arange(start, min(start + sizes[position], whole.width)))
-
-    def _slice(self, node: ir.Node, value: ir.Value) -> Expression:
-        starts, ends, axes, steps = (
-            self.constants.integers(part) for part in [*node.inputs[1:], None, None][:4]
-        )
-        if starts is None or ends is None or len(starts) != 1 or (axes is None and self.axis != -1):
-            raise OpaqueError
-        rank = len(value.shape or ())
-        self._along_features(node, value, axes[0] if axes is not None else 0 if rank == 1 else 99)
-        whole = self._operand(node, 0)
-        chosen = slice(starts[0], ends[0], steps[0] if steps else 1)
-        return whole.part(np.arange(whole.width)[chosen])
-
-    def _gather(self, node: ir.Node, value: ir.Value) -> Expression:
-        self._along_features(node, value, _integer(node.attributes, "axis", 0))
-        index = self.constants(node.inputs[1])
-        if index is None or index.ndim != 1:
-            raise OpaqueError
-        whole = self._operand(node, 0)
-        return whole.part(np.arange(whole.width)[index.astype(np.int64)])
-
-    def _identity(self, node: ir.Node, value: ir.Value) -> Expression:
-        source = node.inputs[0]
-        assert source is not None
-        if outline(source, self.axis) != outline(value, self.axis):
-            raise OpaqueError
-        return self.expression(source)
-
-    # Axes of size 1 come and go; features and batch stay what they are.
-    _squeeze = _unsqueeze = _reshape = _flatten = _identity
-
-    # Operands
-
-    def _operand(self, node: ir.Node, position: int) -> Expression:
+    def operand(self, node: ir.Node, position: int) -> Expression:
+        """An input that is not a constant."""
         source = node.inputs[position]
         if source is None or self.constants(source) is not None:
             raise OpaqueError
         return self.expression(source)
 
-    def _pair(self, node: ir.Node, value: ir.Value) -> tuple[Expression, Expression]:
-        a, b = (self._broadcast(part, value) for part in node.inputs)
-        return a, b
-
-    def _broadcast(self, operand: ir.Value | None, value: ir.Value) -> Expression:
+    def broadcast(self, operand: ir.Value | None, value: ir.Value) -> Expression:
         """An operand of an elementwise `value`, of its width and over its batch."""
         size = width(value, self.axis)
         assert operand is not None
@@ -230,7 +115,7 @@ class Interpreter:
             raise OpaqueError
         return np.broadcast_to(numbers.astype(np.float64).reshape(-1), (size,)).copy()
 
-    def _bare(self, value: ir.Value | None, size: int | None = None) -> Expression:
+    def bare(self, value: ir.Value | None, size: int | None = None) -> Expression:
         """What a matrix is applied to: of an input, the tensor itself, `size` features wide."""
         assert value is not None
         if self.is_sequence(value):
@@ -242,32 +127,9 @@ class Interpreter:
             return found
         return self.expression(value)
 
-    def _along_features(self, node: ir.Node, value: ir.Value, axis: int) -> None:
+    def along_features(self, node: ir.Node, axis: int) -> None:
+        """Raises OpaqueError unless `axis` of the first input is that of the features."""
         source = node.inputs[0]
         rank = len(source.shape or ()) if source is not None else 0
         if (axis if axis < 0 else axis - rank) != self.axis:
             raise OpaqueError
-
-
-def _only_constant(expression: Expression) -> Array | None:
-    if all(not monomial for monomial, _ in expression.monomials):
-        return next((values for _, values in expression.monomials), np.zeros(expression.width))
-    return None
-
-
-def _sigmoid_by_exp(divisor: Expression) -> Expression:
-    """1 / (1 + exp(−a)) is sigmoid(a)."""
-    rest = divisor + Expression.constant(np.full(divisor.width, -1.0))
-    if isinstance(rest.atom, Gate) and rest.atom.function == "Exp":
-        return Expression.of(Gate("Sigmoid", -rest.atom.argument))
-    raise OpaqueError
-
-
-def _integer(attributes: Any, name: str, default: int) -> int:
-    attribute = attributes.get(name)
-    return default if attribute is None else int(attribute.as_int())
-
-
-def _float(attributes: Any, name: str, default: float) -> float:
-    attribute = attributes.get(name)
-    return default if attribute is None else float(attribute.as_float())

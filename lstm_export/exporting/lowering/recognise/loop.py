@@ -52,7 +52,10 @@ class ScanLoop:
         return ScanLoop(
             node,
             body,
-            tuple(State(*ends) for ends in list(states)[:count]),
+            tuple(
+                State(previous, _source(after), initial, final)
+                for previous, after, initial, final in list(states)[:count]
+            ),
             tuple(zip(body.inputs[count:], inputs[count:], strict=True)),
             tuple(zip(body.outputs[count:], node.outputs[count:], strict=True)),
         )
@@ -70,6 +73,15 @@ class ScanLoop:
                 if state.next is other.next and alike:
                     state.previous.replace_all_uses_with(other.previous)
                     break
+
+
+def _source(value: ir.Value) -> ir.Value:
+    """What a copy is a copy of."""
+    node = value.producer()
+    while node is not None and node.op_type == "Identity" and node.inputs[0] is not None:
+        value = node.inputs[0]
+        node = value.producer()
+    return value
 
 
 def is_used(value: ir.Value) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from lstm_export.exporting.lowering.recognise.algebra import Expression, Gate, Variable
+from lstm_export.exporting.lowering.recognise.algebra import Expression, Gate, OpaqueError, Variable
 from lstm_export.exporting.lowering.recognise.cells import FoundCell, NoCellError, gru, lstm, rnn
 from lstm_export.exporting.lowering.recognise.constants import Constants
-from lstm_export.exporting.lowering.recognise.interpret import Interpreter, OpaqueError
+from lstm_export.exporting.lowering.recognise.interpret import Interpreter
 from lstm_export.exporting.lowering.recognise.lifting import NotLiftableError
 from lstm_export.exporting.lowering.recognise.loop import State
 from lstm_export.exporting.lowering.recognise.sequences import Sequences
@@ -92,4 +92,4 @@ def _as_cell(interpreter: Interpreter, states: Sequence[State], sequences: Seque
 def _variable(value: ir.Value, axis: int) -> Variable:
     size = width(value, axis)
     assert size is not None
-    return Variable(value, size)
+    return Variable(value, size, axis)

@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.recognise.accumulate import Accumulation
+from lstm_export.exporting.lowering.recognise.cells import NoCellError
 from lstm_export.exporting.lowering.recognise.constants import Constants
 from lstm_export.exporting.lowering.recognise.emit import emit
 from lstm_export.exporting.lowering.recognise.groups import first_group, values_behind
@@ -24,6 +25,7 @@ from lstm_export.exporting.lowering.recognise.names import cell_name
 from lstm_export.exporting.lowering.recognise.projected import projected_inputs
 from lstm_export.exporting.lowering.recognise.sequences import Sequences
 from lstm_export.exporting.lowering.recognise.shapes import dims
+from lstm_export.exporting.lowering.recognise.stacked import single_states, stacked
 from lstm_export.exporting.target import Target
 
 
@@ -36,13 +38,17 @@ class Recognition:
         self.loop, self.constants, self.target = loop, constants, target
         self.builder = Builder(graph, loop.node)
         self.sequences = Sequences(self.builder, loop.body, constants)
-        self.stops = {state.previous for state in loop.states}
+        self.singles = {
+            state: single_states(state, self.builder, constants) for state in loop.states
+        }
+        self.states = [single for singles in self.singles.values() for single in singles]
+        self.stops = {state.previous for state in self.states}
         self.finals: dict[State, Callable[[], ir.Value]] = {}
         self.found: list[str] = []
         for value, whole in loop.scanned:
             self.sequences.add(value, whole)
         self.projected = projected_inputs(loop, self.sequences, constants)
-        for state in loop.states:
+        for state in [*loop.states, *self.states]:
             self.sequences.initial[state.previous] = state.initial
 
     def run(self) -> list[ir.Value | None]:
@@ -50,18 +56,23 @@ class Recognition:
 
         Raises NoCellError or NotLiftableError with what needs the loop.
         """
-        waiting = list(self.loop.states)
+        waiting = list(self.states)
         while group := first_group(waiting, self.sequences.known):
             waiting = [state for state in waiting if state not in group]
             self._resolve(group)
         finals = [
-            self.finals[state]() if is_used(state.final) else None for state in self.loop.states
+            self._final(state, singles) if is_used(state.final) else None
+            for state, singles in self.singles.items()
         ]
         collected = [
             self.sequences.sequence(value) if is_used(result) else None
             for value, result in self.loop.collected
         ]
         return [*finals, *collected]
+
+    def _final(self, state: State, singles: Sequence[State]) -> ir.Value:
+        finals = [self.finals[single]() for single in singles]
+        return finals[0] if singles == (state,) else stacked(self.builder, finals, state.final)
 
     def _resolve(self, group: list[State]) -> None:
         first = group[0]
@@ -100,9 +111,11 @@ class Recognition:
 
     def _fuse(self, match: Match) -> None:
         builder, cell = self.builder, match.cell
+        if self.target == "portable" and cell.activation == "Relu":
+            raise NoCellError("some runtimes compute tanh where an RNN operator says relu")
         x = builder.concat(
             [
-                self._layout(variable.value, match.axis).stacked(
+                self._layout(variable.value, variable.axis).stacked(
                     builder, self.sequences.sequence(variable.value)
                 )
                 for variable in cell.inputs
@@ -159,8 +172,16 @@ class Recognition:
             if old.is_graph_output():
                 new.shape, new.type, new.name = old.shape, old.type, old.name
             old.replace_all_uses_with(new, replace_graph_outputs=True)
-        graph.insert_before(node, _needed(taken, self.builder.tape.nodes))
+        needed = _needed(taken, self.builder.tape.nodes)
+        graph.insert_before(node, needed)
+        self.forget(needed)
         graph.remove(node, safe=True)
+
+    def forget(self, kept: Sequence[ir.Node] = ()) -> None:
+        """Lets go of what was built but not `kept`: values of the graph count who reads them."""
+        for node in set(self.builder.tape.nodes).difference(kept):
+            for position in range(len(node.inputs)):
+                node.replace_input_with(position, None)
 
 
 def _needed(values: Sequence[ir.Value], nodes: Sequence[ir.Node]) -> list[ir.Node]:

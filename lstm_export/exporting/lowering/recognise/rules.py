@@ -75,6 +75,20 @@ def _transposed(lift: Lift, matrix: ir.Value) -> ir.Value:
     return lift.builder.constant(f"{matrix.name}.T", matrix.const_value.numpy().T)
 
 
+def _einsum(lift: Lift) -> list[ir.Value]:
+    left, arrow, result = lift.node.attributes["equation"].as_string().partition("->")
+    letter = next((a for a in "tuvwxyzabcdefgh" if a not in left), "")
+    if not arrow or not letter or "..." in left:
+        raise NotLiftableError("Einsum without all its axes named")
+    inputs, terms = [], []
+    for position, term in enumerate(left.split(",")):
+        constant = lift.constant(position)
+        inputs.append(lift.sequence(position) if constant is None else constant)
+        terms.append(term.strip() if constant is not None else letter + term.strip())
+    equation = f"{','.join(terms)}->{letter}{result.strip()}"
+    return lift.out(inputs, {"equation": equation})
+
+
 def _gather(lift: Lift) -> list[ir.Value]:
     data, index = lift.constant(0), lift.constant(1)
     axis = lift.attribute("axis", 0)
@@ -200,6 +214,7 @@ RULES: dict[str, Rule] = {
     "CastLike": _first_input,
     "MatMul": _matmul,
     "Gemm": _gemm,
+    "Einsum": _einsum,
     "Gather": _gather,
     "Concat": _concat,
     "Split": _along_axis(0),

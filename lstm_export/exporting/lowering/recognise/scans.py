@@ -35,6 +35,7 @@ def _recognised(graph: ir.Graph, node: ir.Node, constants: Constants, target: Ta
     try:
         outputs = recognition.run()
     except (NoCellError, NotLiftableError) as error:
+        recognition.forget()
         return f"stays a Scan: {error}"
     recognition.replace(outputs)
     return ", ".join(recognition.found) or "computed for all steps at once"
