@@ -18,6 +18,7 @@ from torch import Tensor
 from lstm_export.contract import BATCH, SEQUENCE_LENGTH, GraphSpec, TensorSpec
 from lstm_export.errors import ExportError, OptionError
 from lstm_export.exporting.capture.found import found_loop_lengths, found_recurrent
+from lstm_export.exporting.capture.opaque import fixed_by_layers
 from lstm_export.exporting.trace import Traced
 
 Axes = dict[str, dict[int, str | None]]
@@ -84,6 +85,24 @@ class AxisNames:
             for axis, name in enumerate(spec.axes)
             if name == label
         ]
+
+    def fixed_by_layers(self) -> dict[tuple[str, int], str]:
+        """The static input axes that are what a recurrent layer takes, and which layer."""
+        found = {}
+        for leaf, value in zip(self.traced.call.inputs, self.inputs, strict=True):
+            for axis, size in enumerate(value.shape):
+                if reason := fixed_by_layers(size):
+                    found[leaf.name, axis] = reason
+        return found
+
+    def named_by_layers(self) -> set[str]:
+        """The axes that are batch or time of a recurrent layer, which takes any size of them."""
+        symbols = {
+            _symbol(size)
+            for layer in found_recurrent(self.traced.program)
+            for size in layer.batch_and_time
+        }
+        return {name for symbol, name in self.names.items() if symbol in symbols}
 
     def described(self, condition: sympy.Basic) -> str:
         """A condition on symbols in the names of axes."""

@@ -93,6 +93,7 @@ def verified(
         result.contract.graph,
         model,
         lengths=result.lengths,
+        steady=True,
         atol=atol,
         rtol=rtol,
     )

@@ -53,7 +53,9 @@ def open_axes(
         for name, axes in first.unasked().items()
         for axis in axes
     }
-    for label, said in variation.refused(first.spec).items():
+    # Asking a large module costs seconds; and verification asks it again.
+    certain = first.named_by_layers() if variation.is_heavy else set()
+    for label, said in variation.refused(first.spec, skip=certain).items():
         reasons |= dict.fromkeys(first.places(label), str(said))
     if reasons:
         fixed: dict[str, set[int]] = {}
@@ -67,6 +69,7 @@ def open_axes(
         for symbol in branch.fixes:
             position, axis = branch.axes[symbol][0]
             raise ExportError(_baked((call.inputs[position].name, axis), call, first, branches))
+    reasons |= names.fixed_by_layers()
     for place, refusal in variation.fixed(names.spec, skip=set(reasons)):
         if refusal is None and asked is None:
             raise ExportError(_baked(place, call, first, branches))

@@ -15,7 +15,7 @@ from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.exporting.audit.refusal import refusal_of
 from lstm_export.exporting.call import Call
 from lstm_export.exporting.verify.reference import Eager
-from lstm_export.exporting.verify.trials import Trials
+from lstm_export.exporting.verify.trials import HEAVY, Trials
 
 _PROBE = "probe"
 Place = tuple[str, int]
@@ -45,11 +45,16 @@ class Variation:
     call: Call
     lengths: Set[str]
 
-    def refused(self, graph: GraphSpec) -> dict[str, Refusal]:
+    @property
+    def is_heavy(self) -> bool:
+        """Whether running the module takes its time."""
+        return sum(parameter.numel() for parameter in self.module.parameters()) > HEAVY
+
+    def refused(self, graph: GraphSpec, skip: Set[str]) -> dict[str, Refusal]:
         """The named axes of `graph` that the module lets have one size alone."""
         names = {axis for spec in graph.inputs for axis in spec.axes if isinstance(axis, str)}
         found = {}
-        for name in sorted(name for name in names if name.isidentifier()):
+        for name in sorted(name for name in names - skip if name.isidentifier()):
             answer = self._tried(graph, name, needed=1)
             if isinstance(answer, Refusal):
                 found[name] = answer

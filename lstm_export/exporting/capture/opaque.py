@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 DOMAIN = "lstm_export"
+_REASONS = "_lstm_export_reasons"
+"""Under which torch's record of a trace's symbols keeps why some are fixed."""
 
 
 def opaque(
@@ -29,6 +31,17 @@ def demand(condition: Any) -> None:
     torch._check(condition)  # type: ignore[no-untyped-call]
 
 
-def fix(size: Any, expected: int) -> None:
+def fix(size: Any, expected: int, reason: str) -> None:
     """Tells torch that a size is one number. It takes a mere demand that it equal 1 for granted."""
+    if isinstance(size, torch.SymInt):
+        reasons = vars(size.node.shape_env).setdefault(_REASONS, {})
+        reasons.setdefault(size.node._expr, reason)
     demand(int(size) == expected)
+
+
+def fixed_by_layers(size: Any) -> str | None:
+    """Why a recurrent layer fixed a size that was a symbol, None if none did."""
+    if not isinstance(size, torch.SymInt):
+        return None
+    reason: str | None = vars(size.node.shape_env).get(_REASONS, {}).get(size.node._expr)
+    return reason

@@ -124,12 +124,13 @@ def _node(
     width = module.proj_size or module.hidden_size
     states = directions * module.num_layers
     # What torch's own forward demands: it fixes the widths, and ties the batch of all tensors.
-    fix(x.shape[2], module.input_size)
+    layer = f"{path or 'the module'} ({type(module).__name__})"
+    fix(x.shape[2], module.input_size, f"{layer} takes {module.input_size} features")
     for state, size in zip(initial, (width, module.hidden_size), strict=True):
         if state is not None:
-            fix(state.shape[0], states)
+            fix(state.shape[0], states, f"{layer} has {states} layers and directions")
             demand(state.shape[1] == batch)
-            fix(state.shape[2], size)
+            fix(state.shape[2], size, f"{layer} has states of {size}")
     shapes = [(x.shape[0], x.shape[1], directions * width), (states, batch, width)]
     if cell_of(module) == "lstm":
         shapes.append((states, batch, module.hidden_size))

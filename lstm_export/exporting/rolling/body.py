@@ -15,7 +15,7 @@ from torch.fx.node import map_arg
 
 from lstm_export.exporting.rolling.matching import Matching
 from lstm_export.exporting.rolling.nodes import aten, fake_mode, is_scalar, value_of
-from lstm_export.exporting.rolling.pattern import INDEX, Carry
+from lstm_export.exporting.rolling.pattern import INDEX, Carry, Mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Body:
             return self._carries[argument]
         if self.matching.is_fixed(argument):
             return self.given(argument)
+        if region.location(argument) != region.last:
+            raise Mismatch("a step takes from another step than the one before it", [argument])
         copy = self._copies[argument] = self._copied(argument)
         return copy
 

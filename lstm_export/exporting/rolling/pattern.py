@@ -13,12 +13,15 @@ INDEX = sympy.Symbol("step", integer=True, nonnegative=True)
 """Stands for the number of a step in expressions."""
 
 
+ADVICE = "let every step compute the same from its input and from states of fixed shape and dtype"
+
+
 class Mismatch(Exception):  # noqa: N818
     """Steps of a loop that differ in a way that no scan has. `nodes` are where it was seen."""
 
-    def __init__(self, what: str, nodes: Sequence[Node]) -> None:
+    def __init__(self, what: str, nodes: Sequence[Node], advice: str = ADVICE) -> None:
         super().__init__(what)
-        self.what, self.nodes = what, nodes
+        self.what, self.nodes, self.advice = what, nodes, advice
 
 
 @dataclass(frozen=True, slots=True)

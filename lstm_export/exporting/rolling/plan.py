@@ -102,8 +102,10 @@ class Plan:
                 found.append(node)
             elif users and step != 0:
                 raise Mismatch(
-                    "what comes after the loop uses a step that is neither the first nor the last",
+                    "what comes after it takes single steps out of the list that it filled",
                     [user for user in users if user.op != "output"] or [node],
+                    "stack the list, torch.stack(outputs, 1), and go on with that; of single steps "
+                    "only the first and the last can be had",
                 )
         return found
 
@@ -137,15 +139,17 @@ class Plan:
                 continue
             _, _, dim, index = node.args
             place = self._place_of(value_of(node).dim(), dim, index)
-            if place is None or any(part is carry.before for part in self._collected()):
+            buffer = {carry.before, node}
+            if place is None or buffer.intersection(self._collected()):
                 continue
             readers = [
                 user
                 for user in matching.steps
-                if user is not node and carry.before in set(inputs_of((user.args, user.kwargs)))
+                if user is not node and buffer.intersection(inputs_of((user.args, user.kwargs)))
             ]
             if all(
                 reader.target is aten.select.int
+                and reader.args[0] is carry.before
                 and self._place_of(value_of(node).dim(), *reader.args[1:]) == place
                 for reader in readers
             ):

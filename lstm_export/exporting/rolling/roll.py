@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch.export import ExportedProgram
 from torch.export.graph_signature import TensorArgument
 from torch.fx import Graph, Node
@@ -50,15 +52,24 @@ def roll_loops(program: ExportedProgram) -> ExportedProgram:
 
 
 def _simplify(graph: Graph) -> None:
-    """What writing in place became, without reads of what is overwritten whole."""
+    """What writing in place became, without reads of what is overwritten or was just written."""
     for node in list(graph.nodes):
-        if node.target is not aten.copy.default:
-            continue
-        target, source = node.args[:2]
-        before, after = value_of(source), value_of(target)
-        if same_shape(before, after) and before.dtype == after.dtype:
-            node.replace_all_uses_with(source)
-            graph.erase_node(node)
+        if node.target is aten.copy.default:
+            target, source = node.args[:2]
+            before, after = value_of(source), value_of(target)
+            if same_shape(before, after) and before.dtype == after.dtype:
+                node.replace_all_uses_with(source)
+        elif node.target is aten.select.int and _writes(node.args[0], node.args[1:]):
+            node.replace_all_uses_with(node.args[0].args[1])
+        elif node.target is aten.select_scatter.default and _writes(node.args[0], node.args[2:]):
+            node.replace_input_with(node.args[0], node.args[0].args[0])
+    graph.eliminate_dead_code()
+
+
+def _writes(node: Any, place: Any) -> bool:
+    """Whether `node` is a tensor with its entry at `place`, an axis and an index, exchanged."""
+    is_scatter = isinstance(node, Node) and node.target is aten.select_scatter.default
+    return is_scatter and tuple(node.args[2:]) == tuple(place)
 
 
 def _refused(region: Region, difference: Mismatch) -> ExportError:
@@ -69,9 +80,8 @@ def _refused(region: Region, difference: Mismatch) -> ExportError:
             lines.append(str(place))
     where = "".join(f"\n  at {line}" for line in lines[:2])
     return ExportError(
-        f"this time loop cannot be exported for any length, because its steps are not alike: "
-        f"{difference.what}. Let every step compute the same from its input and from states of "
-        f"fixed shape and dtype{where}\n  in the loop at {region.place}"
+        f"this time loop cannot be exported for any length: {difference.what}; "
+        f"{difference.advice}{where}\n  in the loop at {region.place}"
     )
 
 

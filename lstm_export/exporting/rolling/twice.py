@@ -55,7 +55,7 @@ def _same(ours: Any, theirs: Any, known: dict[Node, Node]) -> bool:
         for part in (ours, theirs)
     )
     return len(one) == len(other) and all(
-        known.get(a) is b if isinstance(a, Node) else a == b
+        known.get(a) is b if isinstance(a, Node) else a == b or repr(a) == repr(b)  # NaN
         for a, b in zip(one, other, strict=True)
     )
 

@@ -28,7 +28,8 @@ made, and of a large model the cheap ones."""
 _SMALL = 24
 """Up to here a traced size may be doubled without the trials becoming expensive."""
 
-_HEAVY = 5_000_000
+HEAVY = 5_000_000
+"""Weights from which a module is asked for no more than is needed."""
 _CHEAP_FIRST = (0, 1, 5, 2, 4, 3, 6, 7)
 
 _LEVELS = (
@@ -97,7 +98,7 @@ class Trials:
         """At most eight, the most telling first."""
         names = sorted(self.traced, key=lambda name: not name.startswith(BATCH))
         costs, plans = 0.0, dict[Any, Plan]()
-        heavy = self.weights > _HEAVY
+        heavy = self.weights > HEAVY
         for index in _CHEAP_FIRST if heavy else range(len(_LEVELS)):
             levels, style = _LEVELS[index], _STYLES[index]
             sizes = {
