@@ -39,11 +39,11 @@ def ours(request: dict[str, Any], tell: Answer) -> None:
 
     from lstm_export.doctor.stock_judge import judge_file, reason
     from lstm_export.errors import ExportError
-    from lstm_export.exporting.call import describe_call
-    from lstm_export.exporting.eager_axes import varying_axes
-    from lstm_export.exporting.example_inputs import example_arguments
     from lstm_export.exporting.export import export_onnx
-    from lstm_export.exporting.factory import load_factory
+    from lstm_export.exporting.source.example_inputs import example_arguments
+    from lstm_export.exporting.source.factory import load_factory
+    from lstm_export.exporting.tracing.call import describe_call
+    from lstm_export.exporting.tracing.eager_axes import varying_axes
 
     torch.manual_seed(0)
     module = load_factory(request["source"]).eval()

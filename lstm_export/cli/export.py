@@ -53,8 +53,8 @@ def export(
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "export", "exporting") from None
     from lstm_export.exporting.bundle import export_bundle
-    from lstm_export.exporting.example import load_example
-    from lstm_export.exporting.factory import is_factory
+    from lstm_export.exporting.source.example import load_example
+    from lstm_export.exporting.source.factory import is_factory
 
     if is_factory(source):
         example = load_example(source, weights, example_shape or ())

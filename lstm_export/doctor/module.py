@@ -102,10 +102,10 @@ def diagnose_module(
     no input can be guessed.
     """
     from lstm_export.exporting.audit.registration import unregistered
-    from lstm_export.exporting.example_inputs import example_arguments
-    from lstm_export.exporting.factory import load_factory
-    from lstm_export.exporting.guessed_inputs import guess_arguments
-    from lstm_export.exporting.weights_file import load_weights
+    from lstm_export.exporting.source.example_inputs import example_arguments
+    from lstm_export.exporting.source.factory import load_factory
+    from lstm_export.exporting.source.guessed_inputs import guess_arguments
+    from lstm_export.exporting.source.weights_file import load_weights
 
     module = load_factory(source)
     if weights is not None:

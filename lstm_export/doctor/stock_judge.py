@@ -19,8 +19,8 @@ from lstm_export.doctor.stock import Verdict
 if TYPE_CHECKING:
     from torch import nn
 
-    from lstm_export.exporting.call import Call
-    from lstm_export.exporting.eager_axes import Groups
+    from lstm_export.exporting.tracing.call import Call
+    from lstm_export.exporting.tracing.eager_axes import Groups
     from lstm_export.exporting.verify.reference import Arrays
     from lstm_export.exporting.verify.trials import Trial, Trials
 
@@ -35,7 +35,7 @@ def judge_file(module: nn.Module, call: Call, groups: Groups, file: Path) -> Jud
     """
     import onnxruntime
 
-    from lstm_export.exporting.eager_axes import graph_inputs
+    from lstm_export.exporting.tracing.eager_axes import graph_inputs
     from lstm_export.exporting.verify.trials import Trials
 
     model = read_onnx(file)
@@ -108,9 +108,9 @@ def _answered(module: nn.Module, call: Call, trials: Trials) -> Generator[_Answe
     several."""
     import torch
 
-    from lstm_export.exporting.kept import eval_mode, kept
-    from lstm_export.exporting.quiet import no_warnings
-    from lstm_export.exporting.results import named_outputs
+    from lstm_export.exporting.tracing.results import named_outputs
+    from lstm_export.exporting.unchanged.kept import eval_mode, kept
+    from lstm_export.exporting.unchanged.quiet import no_warnings
     from lstm_export.exporting.verify.reference import Eager
     from lstm_export.exporting.verify.trials import Plan
     from lstm_export.exporting.verify.values import Style
@@ -145,9 +145,9 @@ def _remembers(module: nn.Module, call: Call) -> bool:
     """Whether the module answers the same input otherwise the second time."""
     import torch
 
-    from lstm_export.exporting.kept import eval_mode, kept
-    from lstm_export.exporting.quiet import no_warnings
-    from lstm_export.exporting.results import named_outputs
+    from lstm_export.exporting.tracing.results import named_outputs
+    from lstm_export.exporting.unchanged.kept import eval_mode, kept
+    from lstm_export.exporting.unchanged.quiet import no_warnings
 
     with kept(module), eval_mode(module), no_warnings(), torch.no_grad():
         answers = []

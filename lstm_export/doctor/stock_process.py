@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from lstm_export.exporting.call import Call
-    from lstm_export.exporting.eager_axes import Groups
+    from lstm_export.exporting.tracing.call import Call
+    from lstm_export.exporting.tracing.eager_axes import Groups
 
 _LONGEST = 1 << 20
 
@@ -34,11 +34,11 @@ def main(asked: str, answered: str) -> None:
     import torch
 
     from lstm_export.doctor.stock_judge import judge_file, reason
-    from lstm_export.exporting.call import describe_call
-    from lstm_export.exporting.eager_axes import varying_axes
-    from lstm_export.exporting.example_inputs import example_arguments
-    from lstm_export.exporting.factory import load_factory
-    from lstm_export.exporting.weights_file import load_weights
+    from lstm_export.exporting.source.example_inputs import example_arguments
+    from lstm_export.exporting.source.factory import load_factory
+    from lstm_export.exporting.source.weights_file import load_weights
+    from lstm_export.exporting.tracing.call import describe_call
+    from lstm_export.exporting.tracing.eager_axes import varying_axes
 
     torch.manual_seed(0)
     module = load_factory(request["source"]).eval()

@@ -11,9 +11,9 @@ from torch import nn
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.errors import OptionError
-from lstm_export.exporting.module_bundle import export_module_bundle
+from lstm_export.exporting.bundles.module_bundle import export_module_bundle
+from lstm_export.exporting.bundles.run_bundle import export_run
 from lstm_export.exporting.options import GraphOptions
-from lstm_export.exporting.run_bundle import export_run
 from lstm_export.exporting.target import Target
 from lstm_export.files import refuse_existing_folder
 

@@ -16,17 +16,17 @@ from lstm_export.contract import METADATA_KEY, Contract
 from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.registration import unregistered
 from lstm_export.exporting.audit.steadiness import unsteady
-from lstm_export.exporting.blame import blame, first_line
-from lstm_export.exporting.call import Call, describe_call
 from lstm_export.exporting.graph.opset import set_ir_version, set_opset
-from lstm_export.exporting.kept import eval_mode, kept
 from lstm_export.exporting.lower import lower
-from lstm_export.exporting.open_axes import OpenAxes, open_axes
 from lstm_export.exporting.options import GraphOptions
-from lstm_export.exporting.precision import DtypeMode, in_dtype
-from lstm_export.exporting.quiet import no_chatter, no_warnings
-from lstm_export.exporting.results import named_outputs
-from lstm_export.exporting.single_thread import single_thread
+from lstm_export.exporting.tracing.blame import blame, first_line
+from lstm_export.exporting.tracing.call import Call, describe_call
+from lstm_export.exporting.tracing.open_axes import OpenAxes, open_axes
+from lstm_export.exporting.tracing.results import named_outputs
+from lstm_export.exporting.unchanged.kept import eval_mode, kept
+from lstm_export.exporting.unchanged.precision import DtypeMode, in_dtype
+from lstm_export.exporting.unchanged.quiet import no_chatter, no_warnings
+from lstm_export.exporting.unchanged.single_thread import single_thread
 
 # torch's exporter keeps process-wide state (warning filters, log levels, its own caches).
 _export_lock = threading.Lock()

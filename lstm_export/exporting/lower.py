@@ -9,13 +9,13 @@ import onnx_ir as ir
 
 from lstm_export.contract import TensorSpec
 from lstm_export.errors import ExportError
-from lstm_export.exporting.axes import AxisNames
-from lstm_export.exporting.blame import first_line
-from lstm_export.exporting.flat_module import PREFIX
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recognise.scans import recognise_cells
 from lstm_export.exporting.lowering.recurrent import lower_recurrent
 from lstm_export.exporting.target import Target
+from lstm_export.exporting.tracing.axes import AxisNames
+from lstm_export.exporting.tracing.blame import first_line
+from lstm_export.exporting.tracing.flat_module import PREFIX
 from lstm_export.exporting.translate import translate
 
 

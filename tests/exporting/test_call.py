@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import rnn
 
 from lstm_export.errors import ExportError, OptionError
-from lstm_export.exporting.call import describe_call
-from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.tracing.results import named_outputs
 
 X = torch.zeros(2, 5, 3)
 H = torch.zeros(1, 2, 4)

@@ -13,10 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lstm_export.errors import CheckpointError, ExportError, OptionError
-from lstm_export.exporting.example_inputs import example_arguments
-from lstm_export.exporting.factory import is_factory, load_factory
-from lstm_export.exporting.guessed_inputs import guess_arguments
-from lstm_export.exporting.weights_file import load_weights
+from lstm_export.exporting.source.example_inputs import example_arguments
+from lstm_export.exporting.source.factory import is_factory, load_factory
+from lstm_export.exporting.source.guessed_inputs import guess_arguments
+from lstm_export.exporting.source.weights_file import load_weights
 
 SOURCE = """
 import sys

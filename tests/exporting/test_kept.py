@@ -17,8 +17,8 @@ from torch.nn.utils import parametrizations
 from torch.nn.utils import spectral_norm as old_spectral_norm
 from torch.nn.utils import weight_norm as old_weight_norm
 
-from lstm_export.exporting.kept import eval_mode, kept
-from lstm_export.exporting.precision import DtypeMode, Float64Mode, in_dtype
+from lstm_export.exporting.unchanged.kept import eval_mode, kept
+from lstm_export.exporting.unchanged.precision import DtypeMode, Float64Mode, in_dtype
 
 
 class Memory:

@@ -26,8 +26,8 @@ from lstm_export.contract import (
     Window,
 )
 from lstm_export.errors import ExportError
+from lstm_export.exporting.bundles.forecast_graphs import export_forecast, forecast_graphs
 from lstm_export.exporting.capture.recurrent import recurrent_capture
-from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
 from lstm_export.exporting.module import export_graph
 from lstm_export.nn.forecaster import Forecaster
 
@@ -72,7 +72,7 @@ def test_the_same_model_gives_the_same_bytes_in_any_process(tmp_path: Path) -> N
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 import torch
 from test_module import TERMS
-from lstm_export.exporting.forecast_graphs import export_forecast
+from lstm_export.exporting.bundles.forecast_graphs import export_forecast
 from lstm_export.nn.forecaster import Forecaster
 model = Forecaster(TERMS).eval()
 model.load_state_dict(torch.load({str(tmp_path / "weights.pt")!r}, weights_only=True))

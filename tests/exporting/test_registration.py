@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.exporting.audit.registration import unregistered
-from lstm_export.exporting.call import describe_call
-from lstm_export.exporting.kept import kept
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.unchanged.kept import kept
 
 
 class Layers:

@@ -25,10 +25,10 @@ from lstm_export.exporting.audit.branches import (
 from lstm_export.exporting.audit.refusal import refusal_of
 from lstm_export.exporting.audit.trial import eager_trial, resized
 from lstm_export.exporting.audit.watch import watched_sizes
-from lstm_export.exporting.call import describe_call
-from lstm_export.exporting.kept import kept
-from lstm_export.exporting.quiet import no_warnings
-from lstm_export.exporting.trace import trace
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.tracing.trace import trace
+from lstm_export.exporting.unchanged.kept import kept
+from lstm_export.exporting.unchanged.quiet import no_warnings
 
 Front = Callable[[Tensor], Tensor]
 

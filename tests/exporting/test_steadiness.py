@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from lstm_export.exporting.audit.finding import Finding
 from lstm_export.exporting.audit.steadiness import unsteady, unsteady_findings
-from lstm_export.exporting.call import describe_call
-from lstm_export.exporting.kept import kept
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.unchanged.kept import kept
 
 HERE = Path(__file__).name
 

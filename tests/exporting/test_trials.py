@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import GraphSpec, TensorSpec
-from lstm_export.exporting.call import describe_call
+from lstm_export.exporting.tracing.call import describe_call
 from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.trials import Trials
 

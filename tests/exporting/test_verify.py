@@ -25,9 +25,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from lstm_export.bundle.golden import golden_bytes, read_golden
 from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.errors import OptionError
-from lstm_export.exporting.call import describe_call
 from lstm_export.exporting.gates import onnx_layers
-from lstm_export.exporting.precision import in_dtype
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.unchanged.precision import in_dtype
 from lstm_export.exporting.verify.golden import golden_cases
 from lstm_export.exporting.verify.verification import Verification
 from lstm_export.exporting.verify.verify import verify_graph

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lstm_export.exporting.blame import is_users
+from lstm_export.exporting.tracing.blame import is_users
 
 # What every module has of its own, and the second references that recurrent layers keep.
 _MACHINERY = {*vars(nn.Module()), "_flat_weights", "_flat_weight_refs", "_all_weights"}

@@ -20,7 +20,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from lstm_export.exporting.audit.source import place_of, text_of, use_of
 from lstm_export.exporting.audit.trial import At, Trial
 from lstm_export.exporting.audit.watch import Asker, Decision, decisions, shape_env
-from lstm_export.exporting.blame import Place
+from lstm_export.exporting.tracing.blame import Place
 
 Kind = Literal["branch", "precondition", "caution"]
 

@@ -21,7 +21,7 @@ from lstm_export.exporting.audit.finding import Finding
 from lstm_export.exporting.audit.lines import written_at
 from lstm_export.exporting.audit.rehearsal import Outputs, Rehearsal, differ
 from lstm_export.exporting.audit.trial import resized
-from lstm_export.exporting.eager_axes import varying_axes
+from lstm_export.exporting.tracing.eager_axes import varying_axes
 
 _SPOILS = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lstm_export.exporting.blame import Place
+from lstm_export.exporting.tracing.blame import Place
 
 Trap = Literal["registration", "randomness", "carried state", "branch"]
 

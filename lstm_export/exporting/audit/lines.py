@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from lstm_export.exporting.blame import Place
+from lstm_export.exporting.tracing.blame import Place
 
 
 def written_at(name: str, owner: type, module: nn.Module, *, in_init: bool = False) -> Place | None:

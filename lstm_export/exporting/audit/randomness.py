@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lstm_export.exporting.audit.finding import Finding
 from lstm_export.exporting.audit.rehearsal import Rehearsal, differ
-from lstm_export.exporting.blame import Place, here
+from lstm_export.exporting.tracing.blame import Place, here
 
 _SEED = 20011
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from lstm_export.exporting.blame import first_line
+from lstm_export.exporting.tracing.blame import first_line
 
 
 def refusal_of(error: BaseException, module: nn.Module) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lstm_export.exporting.audit.lines import written_at
 from lstm_export.exporting.audit.rehearsal import Rehearsal, differ
-from lstm_export.exporting.call import Call
+from lstm_export.exporting.tracing.call import Call
 
 _DEPTH = 4
 """How deep lists, dicts and helper objects are looked into."""

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.exporting.audit.attributes import Content, changed, contents, marks, restore
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.held import held
-from lstm_export.exporting.kept import Snapshot
-from lstm_export.exporting.results import named_outputs
-from lstm_export.exporting.single_thread import single_thread
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.tracing.results import named_outputs
+from lstm_export.exporting.unchanged.held import held
+from lstm_export.exporting.unchanged.kept import Snapshot
+from lstm_export.exporting.unchanged.single_thread import single_thread
 
 Outputs = tuple[Tensor, ...]
 

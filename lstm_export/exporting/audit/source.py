@@ -8,7 +8,7 @@ import linecache
 from typing import Literal
 
 from lstm_export.exporting.audit.watch import Span
-from lstm_export.exporting.blame import Place
+from lstm_export.exporting.tracing.blame import Place
 
 Use = Literal["check", "talk", "branch"]
 """A size is checked and refused; only talked about; or decides what is computed."""

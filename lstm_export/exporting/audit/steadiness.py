@@ -12,7 +12,7 @@ from lstm_export.exporting.audit.carried_state import carried_state
 from lstm_export.exporting.audit.finding import Finding
 from lstm_export.exporting.audit.randomness import randomness
 from lstm_export.exporting.audit.rehearsal import Rehearsal
-from lstm_export.exporting.call import Call
+from lstm_export.exporting.tracing.call import Call
 
 
 def unsteady_findings(module: nn.Module, call: Call) -> tuple[Finding, ...]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from lstm_export.exporting.blame import first_line
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.kept import Snapshot
-from lstm_export.exporting.single_thread import single_thread
+from lstm_export.exporting.tracing.blame import first_line
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.unchanged.kept import Snapshot
+from lstm_export.exporting.unchanged.single_thread import single_thread
 
 At = tuple[int, int]
 """An input by position, and one of its axes."""

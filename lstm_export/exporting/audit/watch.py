@@ -23,7 +23,7 @@ import sympy
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-from lstm_export.exporting.blame import is_users
+from lstm_export.exporting.tracing.blame import is_users
 
 Asker = Literal["test", "number", "torch"]
 """User code that tested a size, or made a plain number of it; or a torch function it called."""

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.blame import Place, is_users
+from lstm_export.exporting.tracing.blame import Place, is_users
 
 
 def users_frame() -> FrameType | None:

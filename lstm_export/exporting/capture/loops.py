@@ -21,7 +21,6 @@ from torch.fx.experimental.symbolic_shapes import (
 )
 
 from lstm_export.errors import ExportError
-from lstm_export.exporting.blame import blame
 from lstm_export.exporting.capture import indexing
 from lstm_export.exporting.capture.joining import SPREAD, joined
 from lstm_export.exporting.capture.lines import refusal
@@ -29,6 +28,7 @@ from lstm_export.exporting.capture.lists import follow
 from lstm_export.exporting.capture.sequences import slices
 from lstm_export.exporting.capture.stand_ins import place
 from lstm_export.exporting.capture.steps import STEPS, Recorder, active
+from lstm_export.exporting.tracing.blame import blame
 
 _lock = threading.Lock()
 _users = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from lstm_export.exporting.blame import is_users
+from lstm_export.exporting.tracing.blame import is_users
 
 _THIRD_PARTY = tuple(sysconfig.get_paths()[name] for name in ("purelib", "platlib"))
 

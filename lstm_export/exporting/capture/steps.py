@@ -17,7 +17,6 @@ from torch import SymInt, Tensor
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from torch.utils.weak import WeakIdKeyDictionary
 
-from lstm_export.exporting.blame import Place
 from lstm_export.exporting.capture.lines import (
     refusal,
     subscripted,
@@ -26,6 +25,7 @@ from lstm_export.exporting.capture.lines import (
 )
 from lstm_export.exporting.capture.step_index import StepIndex
 from lstm_export.exporting.capture.step_ops import STEP
+from lstm_export.exporting.tracing.blame import Place
 
 STEPS = 3
 """Steps that are recorded: the first may differ, and two that follow show what is carried."""

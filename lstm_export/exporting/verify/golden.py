@@ -13,10 +13,10 @@ from torch import nn
 from lstm_export.bundle.golden import GoldenCase
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import GraphSpec
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.kept import eval_mode, kept
-from lstm_export.exporting.quiet import no_warnings
-from lstm_export.exporting.single_thread import single_thread
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.unchanged.kept import eval_mode, kept
+from lstm_export.exporting.unchanged.quiet import no_warnings
+from lstm_export.exporting.unchanged.single_thread import single_thread
 from lstm_export.exporting.verify.integers import by_torch
 from lstm_export.exporting.verify.reference import Eager
 from lstm_export.exporting.verify.trials import Plan, Trial, Trials

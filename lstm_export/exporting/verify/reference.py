@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.compare.rounding import RUNS, moved_by_one_place
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.kept import Snapshot
-from lstm_export.exporting.precision import DtypeMode, Float64Mode, in_dtype, other_values
-from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.tracing.results import named_outputs
+from lstm_export.exporting.unchanged.kept import Snapshot
+from lstm_export.exporting.unchanged.precision import DtypeMode, Float64Mode, in_dtype, other_values
 from lstm_export.exporting.verify.trials import Trial
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
-from lstm_export.exporting.call import Call, Leaf
+from lstm_export.exporting.tracing.call import Call, Leaf
 
 Kind = Literal["fixed", "float", "state", "mask", "lengths", "count", "codes", "flags"]
 """`fixed`: not an input of the graph; `state`: floating without an axis of time; `mask`: one value

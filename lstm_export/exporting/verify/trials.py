@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import BATCH, GraphSpec
-from lstm_export.exporting.call import Call
+from lstm_export.exporting.tracing.call import Call
 from lstm_export.exporting.verify.roles import Role, roles
 from lstm_export.exporting.verify.sizes import size_of
 from lstm_export.exporting.verify.values import Style, drawn, with_nan_padding

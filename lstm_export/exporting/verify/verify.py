@@ -21,10 +21,10 @@ from lstm_export.compare.rule import describe
 from lstm_export.compare.tensors import compare_outputs
 from lstm_export.contract import GraphSpec
 from lstm_export.errors import ExportError
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.kept import eval_mode, kept
-from lstm_export.exporting.quiet import no_warnings
-from lstm_export.exporting.single_thread import single_thread
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.unchanged.kept import eval_mode, kept
+from lstm_export.exporting.unchanged.quiet import no_warnings
+from lstm_export.exporting.unchanged.single_thread import single_thread
 from lstm_export.exporting.verify.integers import by_torch, exact_again
 from lstm_export.exporting.verify.promises import baked, broken_promises
 from lstm_export.exporting.verify.reference import Arrays, Eager

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.results import named_outputs
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.tracing.results import named_outputs
 
 PREFIX = "module."
 """What the parameters' names gain by the wrapping."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lstm_export.exporting.example_inputs import Arguments, example_arguments, is_required
+from lstm_export.exporting.source.example_inputs import Arguments, example_arguments, is_required
 
 _BATCH, _LENGTH = 2, 5
 

@@ -12,14 +12,14 @@ from lstm_export.bundle.golden import golden_bytes
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest, Provenance
 from lstm_export.bundle.write import write_bundle
-from lstm_export.exporting.check import settle_golden
+from lstm_export.exporting.bundles.check import settle_golden
+from lstm_export.exporting.bundles.module_card import module_card
+from lstm_export.exporting.bundles.versions import versions
 from lstm_export.exporting.export import verified
 from lstm_export.exporting.exported import exported, ready
 from lstm_export.exporting.graph.serialise import serialise
-from lstm_export.exporting.module_card import module_card
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.verify.golden import golden_candidates
-from lstm_export.exporting.versions import versions
 
 
 def export_module_bundle(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lstm_export.bundle.manifest import ParitySummary
 from lstm_export.contract import Column, Forecast
-from lstm_export.exporting.card import markdown, render_card
+from lstm_export.exporting.bundles.card import markdown, render_card
 
 
 def run_card(forecast: Forecast, name: str, parity: ParitySummary) -> str:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.branches import SizeCondition, judged, size_conditions, size_limits
 from lstm_export.exporting.audit.trial import eager_trial
-from lstm_export.exporting.axes import AxisNames, asked_axes
-from lstm_export.exporting.call import Call
-from lstm_export.exporting.trace import Sizes, trace
-from lstm_export.exporting.variation import Place, Variation
+from lstm_export.exporting.tracing.axes import AxisNames, asked_axes
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.tracing.trace import Sizes, trace
+from lstm_export.exporting.tracing.variation import Place, Variation
 
 
 @dataclass(frozen=True, slots=True)

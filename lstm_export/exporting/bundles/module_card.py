@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lstm_export.bundle.manifest import ParitySummary
 from lstm_export.contract import GraphSpec
-from lstm_export.exporting.card import markdown, render_card
+from lstm_export.exporting.bundles.card import markdown, render_card
 
 
 def module_card(name: str, graph: GraphSpec, notes: Sequence[str], parity: ParitySummary) -> str:

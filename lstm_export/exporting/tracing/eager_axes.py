@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import BATCH, SEQUENCE_LENGTH, GraphSpec, TensorSpec
-from lstm_export.exporting.call import Call, Leaf
-from lstm_export.exporting.kept import eval_mode, kept
-from lstm_export.exporting.quiet import no_warnings
+from lstm_export.exporting.tracing.call import Call, Leaf
+from lstm_export.exporting.unchanged.kept import eval_mode, kept
+from lstm_export.exporting.unchanged.quiet import no_warnings
 
 Place = tuple[int, int]
 """An input, by position, and one of its axes."""

@@ -19,7 +19,7 @@ from lstm_export.contract import BATCH, SEQUENCE_LENGTH, GraphSpec, TensorSpec
 from lstm_export.errors import ExportError, OptionError
 from lstm_export.exporting.capture.found import found_loop_lengths, found_recurrent
 from lstm_export.exporting.capture.opaque import fixed_by_layers
-from lstm_export.exporting.trace import Traced
+from lstm_export.exporting.tracing.trace import Traced
 
 Axes = dict[str, dict[int, str | None]]
 """By tensor name and position, the axes that a user wants dynamic, named or not."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils import rnn
 
 from lstm_export.errors import ExportError, OptionError
-from lstm_export.exporting.results import check_names, packed_parts
+from lstm_export.exporting.tracing.results import check_names, packed_parts
 
 Kind = Literal["tensor", "integer", "integers", "padded", "lengths"]
 

@@ -19,18 +19,18 @@ from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.watch import watched_sizes
-from lstm_export.exporting.blame import blame, first_line
-from lstm_export.exporting.call import Call
 from lstm_export.exporting.capture.found import found_lengths
 from lstm_export.exporting.capture.loops import loop_capture
 from lstm_export.exporting.capture.packed import packed_capture
 from lstm_export.exporting.capture.pooling import PoolingCapture
 from lstm_export.exporting.capture.recurrent import recurrent_capture
 from lstm_export.exporting.capture.steps import STEPS
-from lstm_export.exporting.flat_module import FlatModule, TracingStoppedError
-from lstm_export.exporting.kept import Snapshot
 from lstm_export.exporting.rolling.roll import roll_loops
 from lstm_export.exporting.rolling.twice import expect_same
+from lstm_export.exporting.tracing.blame import blame, first_line
+from lstm_export.exporting.tracing.call import Call
+from lstm_export.exporting.tracing.flat_module import FlatModule, TracingStoppedError
+from lstm_export.exporting.unchanged.kept import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest, Provenance
 from lstm_export.bundle.write import write_bundle
 from lstm_export.checkpoint import read_checkpoint
-from lstm_export.exporting.check import settle_golden
-from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
-from lstm_export.exporting.golden import golden_candidates
+from lstm_export.exporting.bundles.check import settle_golden
+from lstm_export.exporting.bundles.forecast_graphs import export_forecast, forecast_graphs
+from lstm_export.exporting.bundles.golden import golden_candidates
+from lstm_export.exporting.bundles.run_card import run_card
+from lstm_export.exporting.bundles.versions import versions
 from lstm_export.exporting.options import IR_VERSION, OPSET_VERSION
-from lstm_export.exporting.run_card import run_card
 from lstm_export.exporting.target import Target
-from lstm_export.exporting.versions import versions
 from lstm_export.nn.build import build
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from torch import nn
 
 from lstm_export.errors import OptionError
-from lstm_export.exporting.example_inputs import example_arguments
-from lstm_export.exporting.factory import load_factory
-from lstm_export.exporting.guessed_inputs import guess_arguments
-from lstm_export.exporting.weights_file import load_weights
+from lstm_export.exporting.source.example_inputs import example_arguments
+from lstm_export.exporting.source.factory import load_factory
+from lstm_export.exporting.source.guessed_inputs import guess_arguments
+from lstm_export.exporting.source.weights_file import load_weights
 
 
 @dataclass(frozen=True, slots=True)

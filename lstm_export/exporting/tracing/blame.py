@@ -15,7 +15,7 @@ import torch
 _MACHINERY = (
     str(Path(torch.__file__).resolve().parent) + os.sep,  # and not torchaudio beside it
     str(Path(np.__file__).resolve().parent) + os.sep,
-    str(Path(__file__).resolve().parents[1]) + os.sep,
+    str(Path(__file__).resolve().parents[2]) + os.sep,
     "<frozen",
 )
 _STDLIB = sysconfig.get_paths()["stdlib"]

@@ -13,7 +13,7 @@ from torch import nn
 
 from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.exporting.audit.refusal import refusal_of
-from lstm_export.exporting.call import Call
+from lstm_export.exporting.tracing.call import Call
 from lstm_export.exporting.verify.reference import Eager
 from lstm_export.exporting.verify.trials import HEAVY, Trials
 

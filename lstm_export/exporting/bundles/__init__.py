@@ -1,0 +1,1 @@
+"""Bundles: of a training run, of any module."""

@@ -1,0 +1,1 @@
+"""A module that the command line names: its file, its weights, an example of its input."""
