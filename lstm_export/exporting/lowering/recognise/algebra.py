@@ -29,12 +29,12 @@ MOST_TERMS = 32
 """A cell has some ten; sums that grow beyond this are not worth following."""
 
 
-class TooLargeError(Exception):
-    """An expression outgrew what any known cell needs."""
-
-
 class OpaqueError(Exception):
     """A node that the algebra has no form for."""
+
+
+class TooLargeError(OpaqueError):
+    """An expression outgrew what any known cell needs."""
 
 
 @dataclass(frozen=True, eq=False)

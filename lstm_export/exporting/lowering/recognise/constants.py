@@ -83,7 +83,10 @@ class Constants:
             a, b = (np.asarray(number) for number in given)
             if a.ndim == 2 and b.ndim in (1, 2):
                 return ordered_product(a, b)
-        return _evaluated(node, given)[value.index() or 0]
+        try:
+            return _evaluated(node, given)[value.index() or 0]
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):
+            return None  # the evaluator lacks this operator for these types
 
 
 _MOVING = {

@@ -17,7 +17,6 @@ from lstm_export.exporting.lowering.recognise.algebra import (
     Expression,
     Gate,
     OpaqueError,
-    TooLargeError,
     Variable,
 )
 from lstm_export.exporting.lowering.recognise.constants import Constants
@@ -54,7 +53,7 @@ class Interpreter:
         if value not in self._known:
             try:
                 found = self._follow(value)
-            except (OpaqueError, TooLargeError):
+            except OpaqueError:
                 found = Expression.of(self._variable(value))
             self._known[value] = found
         return self._known[value]

@@ -75,10 +75,10 @@ class Recognition:
         return finals[0] if singles == (state,) else stacked(self.builder, finals, state.final)
 
     def _resolve(self, group: list[State]) -> None:
-        first = group[0]
-        if first.previous not in values_behind(first.next, self.sequences.known):
+        first, alone = group[0], len(group) == 1
+        if alone and first.previous not in values_behind(first.next, self.sequences.known):
             self._without_cycle(first)
-        elif len(group) == 1 and (gathers := Accumulation.of(first, self.sequences)):
+        elif alone and (gathers := Accumulation.of(first, self.sequences)):
             self._accumulate(first, gathers)
         else:
             self._fuse(
@@ -127,7 +127,7 @@ class Recognition:
         initial = [self._initial(state, match.axis) for state in match.states]
         y, *finals = emit(builder, cell, x, initial, name, self.target)
         h = match.states[0]
-        self.sequences.add(h.next, self._layout(h.next, match.axis).restored(builder, y))
+        self.sequences.add(h.next, self._layout(h.previous, match.axis).restored(builder, y))
         self.stops.add(h.next)
         self.sequences.deferred[h.previous] = lambda: self._delayed(h)
         for state in match.states[1:]:
@@ -147,7 +147,7 @@ class Recognition:
     def _final_of(self, state: State, final: ir.Value, axis: int) -> Callable[[], ir.Value]:
         def make() -> ir.Value:
             builder = self.builder
-            stacked = self._layout(state.next, axis).restored(builder, final)
+            stacked = self._layout(state.previous, axis).restored(builder, final)
             return builder.op("Squeeze", [stacked, builder.integers([0])])
 
         return make
