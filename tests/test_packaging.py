@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = {"numpy", "onnxruntime", "typer"}
-EXTRAS = {"train", "report", "tables"}
+EXTRAS = {"export", "report", "tables", "train"}
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +55,7 @@ def test_a_plain_install_brings_three_packages(metadata: Message) -> None:
     always = {re.match(r"[\w.-]+", line)[0] for line in required if "extra ==" not in line}  # type: ignore[index]
     assert always == BASE
     assert set(metadata.get_all("Provides-Extra") or []) == EXTRAS
-    assert any(line.startswith("torch") and "extra == 'train'" in line for line in required)
+    assert any(line.startswith("torch") and "extra == 'export'" in line for line in required)
 
 
 def test_the_program_is_installed(wheel: zipfile.ZipFile) -> None:
