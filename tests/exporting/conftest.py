@@ -15,13 +15,15 @@ from torch.fx.experimental import _config as shape_settings
 
 from lstm_export.compare.result import TensorComparison
 from lstm_export.compare.tensors import compare_outputs
+from lstm_export.exporting.capture.loops import loop_capture
 from lstm_export.exporting.capture.packed import packed_capture
 from lstm_export.exporting.capture.recurrent import recurrent_capture
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recurrent import lower_recurrent
-from lstm_export.exporting.quiet import no_chatter, no_warnings
+from lstm_export.exporting.rolling.roll import roll_loops
 from lstm_export.exporting.target import Target
 from lstm_export.exporting.translate import translate
+from lstm_export.exporting.unchanged.quiet import no_chatter, no_warnings
 
 
 class Graph:
@@ -85,10 +87,16 @@ def translated(module: nn.Module, inputs: tuple[Tensor, ...], trim: bool) -> ir.
     axes = tuple(dict.fromkeys(range(value.dim()), torch.export.Dim.AUTO) for value in inputs)
     oblivious = shape_settings.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
     with no_warnings(), no_chatter(), torch.no_grad():
-        with recurrent_capture(module), packed_capture(trim=trim), oblivious:
-            program = torch.export.export(
+        with (
+            recurrent_capture(module),
+            packed_capture(trim=trim),
+            loop_capture(module),
+            oblivious,
+        ):
+            recorded = torch.export.export(
                 Flat(module).eval(), inputs, dynamic_shapes=(axes,), strict=False
             )
+            program = roll_loops(recorded)
         outputs = program.graph_signature.user_outputs
         return translate(
             program,

@@ -62,6 +62,7 @@ class Matching:
         self._row_of = {row[-1]: row for row in reversed(self._rows)}
         self._next = {row[-2]: row[-1] for row in reversed(self._rows)}
         self._first_step = kept[0]
+        self._indices = {region.index(step) for step in range(region.steps)}
         self._offset = len(kept[1]) - len(kept[0])
         self._position = {node: at for at, node in reversed(list(enumerate(kept[-1])))}
         self._lists = {
@@ -103,12 +104,14 @@ class Matching:
         raise Mismatch("the first step computes this in another way than those that follow", row)
 
     def is_fixed(self, node: Node) -> bool:
-        """Whether a node of the last step has the same value in every step."""
-        if self.region.location(node) == BEFORE:
+        """Whether a node that the last step uses has the same value in every step."""
+        step = self.region.location(node)
+        if step == BEFORE:
             return True
-        if self.region.location(node) != self.region.last or node is self._last_index:
+        if node in self._indices or node.op == "get_attr":
             return False
-        if node.op == "get_attr":
+        # A number that all steps need stands where the first of them needed it.
+        if step != self.region.last and not is_scalar(node):
             return False
         known = self._fixed.get(node)
         if known is None:
@@ -118,10 +121,6 @@ class Matching:
         return known
 
     _fixed: dict[Node, bool] = field(default_factory=dict)
-
-    @property
-    def _last_index(self) -> Node | None:
-        return self.region.index(self.region.last)
 
     def index_expression(self, argument: Any, step: int | None = None) -> sympy.Expr:
         """A number of the last step, or of `step`, in terms of INDEX."""

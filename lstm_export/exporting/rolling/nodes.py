@@ -15,7 +15,7 @@ from torch._dispatch.python import enable_python_dispatcher
 from torch.fx import Graph, Node
 from torch.utils import _pytree as pytree
 
-from lstm_export.exporting.blame import Place, is_users
+from lstm_export.exporting.tracing.blame import Place, is_users
 
 aten = torch.ops.aten
 
