@@ -43,7 +43,10 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Forecast]
 
             from lstm_export.bundle.manifest import Manifest, Provenance
             from lstm_export.bundle.write import write_bundle
-            from lstm_export.exporting.forecast_graphs import export_forecast, forecast_graphs
+            from lstm_export.exporting.bundles.forecast_graphs import (
+                export_forecast,
+                forecast_graphs,
+            )
             from lstm_export.nn.forecaster import Forecaster
 
             with torch.random.fork_rng():

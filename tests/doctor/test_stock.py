@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from lstm_export.doctor.stock import Request, StockOutcome, export_apart, stock_outcomes
 from lstm_export.doctor.stock_judge import judge_file, reason
-from lstm_export.exporting.call import describe_call
-from lstm_export.exporting.eager_axes import varying_axes
+from lstm_export.exporting.tracing.call import describe_call
+from lstm_export.exporting.tracing.eager_axes import varying_axes
 
 MODEL = """
 from torch import nn

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_export.contract import Column, Forecast, Recurrent, Scaling, Window
-from lstm_export.exporting.forecast_graphs import forecast_graphs
+from lstm_export.exporting.bundles.forecast_graphs import forecast_graphs
 from lstm_export.parity.contract_check import differences
 from lstm_export.parity.expected import graphs_of
 
