@@ -27,12 +27,12 @@ class Example:
 
 
 def load_example(source: str, weights: Path | None, shapes: Sequence[str]) -> Example:
-    """The module that `source`, as model.py:name, gives.
+    """The module that `source`, as model.py:name, gives, in eval mode.
 
     Without `weights` it has those that its code gave it, without `shapes` its example is guessed.
     Raises OptionError, ExportError or CheckpointError where one of the three makes no sense.
     """
-    module = load_factory(source)
+    module = load_factory(source).eval()
     notes = []
     if weights is None:
         notes.append("no --weights: the module has the weights that its code gave it")
@@ -47,6 +47,6 @@ def load_example(source: str, weights: Path | None, shapes: Sequence[str]) -> Ex
                 f"cannot guess what {type(module).__name__} is called with: give its inputs, as "
                 "--example-shape x=2,5,3"
             )
-        (args, kwargs), guess = guessed
-        notes.append(f"no --example-shape: guessed {guess}")
+        (args, kwargs), lines = guessed
+        notes.append(f"no --example-shape: guessed {' '.join(lines)}")
     return Example(module, args, kwargs, tuple(notes))
