@@ -280,6 +280,16 @@ def feedback(self: Any, x: Tensor) -> Any:
 
 
 @case
+def other_ways_to_index(self: Any, x: Tensor) -> Any:
+    h, rows = self.zeros(x), torch.arange(x.size(0))
+    for t in torch.arange(x.size(1)):
+        h = self.gru(x[:, t] + x.narrow(1, 0, 1).squeeze(1), h)
+    for t in range(x.size(1)):
+        h = self.gru(x.narrow(1, t, 1).squeeze(1) + x[rows, t] + x[..., t, :] + x.select(1, t), h)
+    return h
+
+
+@case
 def map_alone(self: Any, x: Tensor) -> Any:
     return torch.stack([torch.relu(self.head(self.gru(x[:, t]))) for t in range(x.size(1))], 1)
 
@@ -355,6 +365,19 @@ def test_a_number_of_steps_given_at_run_time(exported: Any) -> None:
     graph = exported(Decoder(), torch.randn(2, 5, 3), torch.tensor(4))
     for steps in (1, 2, 11):
         graph.check(torch.randn(3, 6, 3), torch.tensor(steps))
+
+
+def test_zip_ends_with_the_shorter(exported: Any) -> None:
+    def forward(self: Any, x: Tensor, y: Tensor) -> Any:
+        h, outputs = self.zeros(x), []
+        for x_t, y_t in zip(x.unbind(1), y.unbind(1), strict=False):
+            h = self.gru(x_t + y_t, h)
+            outputs.append(h)
+        return torch.stack(outputs, 1)
+
+    graph = exported(build(forward), torch.randn(2, 4, 3), torch.randn(2, 5, 3))
+    for one, other in [(3, 3), (2, 7), (7, 1)]:
+        graph.check(torch.randn(3, one, 3), torch.randn(3, other, 3))
 
 
 class Attention(nn.Module):

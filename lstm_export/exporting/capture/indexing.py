@@ -21,9 +21,13 @@ class _Item:
     dim: int
 
 
-def read(x: Tensor, key: Any) -> Tensor | None:
-    """x[key], None where the key has nothing to do with a loop."""
-    if not _is_stepped(key):
+def read(x: Tensor, key: Any, *, looping: bool) -> Tensor | None:
+    """x[key], None where the key has nothing to do with a loop.
+
+    While `looping`, a tensor that holds one index is taken as a tensor, not as a number that torch
+    knows nothing of.
+    """
+    if not (_is_stepped(key) or (looping and any(map(_is_index, _items(key))))):
         return None
     part, rest = _narrowed(x, key, view=False)
     result: Tensor = part if rest is None else part[rest]
@@ -39,9 +43,26 @@ def write(x: Tensor, key: Any, value: Any) -> bool:
     return True
 
 
+def narrowed(x: Tensor, dim: int, start: Any, length: Any) -> Tensor | None:
+    """x.narrow(dim, start, length), None where `start` has nothing to do with a loop."""
+    if not isinstance(start, StepIndex):
+        return None
+    return _window(x, dim % x.dim(), slice(start, start + length), view=False)
+
+
 def _is_stepped(key: Any) -> bool:
-    items = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(item, StepIndex) or _is_window(item) for item in items)
+    return any(isinstance(item, StepIndex) or _is_window(item) for item in _items(key))
+
+
+def _items(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _is_index(item: Any) -> bool:
+    return isinstance(item, Tensor) and item.dim() == 0 and item.dtype in _INDICES
+
+
+_INDICES = {torch.int64, torch.int32, torch.int16, torch.int8}
 
 
 def _is_window(item: Any) -> bool:
@@ -55,11 +76,14 @@ def _narrowed(x: Tensor, key: Any, *, view: bool) -> tuple[Tensor, tuple[Any, ..
 
     torch takes plain indices before tensors and masks, so the order is free.
     """
-    items = _placed(x, key if isinstance(key, tuple) else (key,))
+    items = _placed(x, _items(key))
     rest: list[Any] = []
     for item in reversed(items):
         if isinstance(item.value, StepIndex):
             x = x.select(item.dim, item.value)
+            continue
+        if not view and _is_index(item.value):
+            x = x.index_select(item.dim, item.value.reshape(1)).squeeze(item.dim)
             continue
         if _is_window(item.value):
             x = _window(x, item.dim, item.value, view)

@@ -139,7 +139,12 @@ def _intercepted(
 
 
 def _getitem(recorder: Recorder, x: Tensor, key: Any) -> Any:
-    part = indexing.read(x, key)
+    part = indexing.read(x, key, looping=bool(recorder.open))
+    return NotImplemented if part is None else part
+
+
+def _narrow(recorder: Recorder, input: Tensor, dim: int, start: Any, length: Any) -> Any:
+    part = indexing.narrowed(input, dim, start, length)
     return NotImplemented if part is None else part
 
 
@@ -198,6 +203,8 @@ def _spreading(spread: Callable[..., Any]) -> Callable[..., Any]:
 _HANDLERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.__getitem__: _getitem,
     torch.Tensor.__setitem__: _setitem,
+    torch.narrow: _narrow,
+    torch.Tensor.narrow: _narrow,
     torch.unbind: _unbind,
     torch.Tensor.unbind: _unbind,
     torch.split: _split,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from torch import SymInt, Tensor
+import torch
+from torch import Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from lstm_export.errors import ExportError
@@ -120,13 +121,17 @@ def enumerated(recorder: Recorder, steps: Steps, start: Any) -> Steps:
     return Steps(recorder, steps.count, item)
 
 
-def zipped(recorder: Recorder, parts: Sequence[Any]) -> Steps:
+def zipped(recorder: Recorder, parts: Sequence[Any], *, strict: bool = False) -> Steps:
     """What zip(*parts) yields, where at least one of the parts is of symbolic length."""
     together = [per_step(recorder, part) for part in parts]
-    count = next(part.count for part in parts if isinstance(part, Steps))
-    for part in together:
-        if isinstance(part.count, SymInt) and statically_known_true(part.count < count):
+    count = together[0].count
+    for part in together[1:]:
+        if strict:
+            torch._check(count == part.count)  # type: ignore[no-untyped-call]
+        elif statically_known_true(part.count <= count):
             count = part.count
+        elif not statically_known_true(count <= part.count):
+            count = torch.sym_min(count, part.count)  # type: ignore[no-untyped-call]
 
     def item(index: Any, number: int | None) -> Any:
         return tuple(part.item(index, number) for part in together)

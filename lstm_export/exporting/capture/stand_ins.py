@@ -80,7 +80,7 @@ class _Zip(metaclass=_StandIn):
         parts = [part.unbind(0) if isinstance(part, Tensor) else part for part in iterables]
         if not any(isinstance(part, Steps) for part in parts):
             return NotImplemented
-        return zipped(recorder, parts)
+        return zipped(recorder, parts, strict=strict)
 
 
 class _Reversed(metaclass=_StandIn):
