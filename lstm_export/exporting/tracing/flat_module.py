@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from lstm_export.errors import ExportError, OptionError
 from lstm_export.exporting.tracing.call import Call
 from lstm_export.exporting.tracing.results import named_outputs
 
@@ -46,7 +47,15 @@ class FlatModule(nn.Module):
                 if size > 1:
                     torch._check(tensor.shape[axis] >= size)  # type: ignore[no-untyped-call]
         args, kwargs = self.call.bind(tensors, tracing=True)
-        outputs = named_outputs(self.module(*args, **kwargs), self.output_names)
+        found = self.module(*args, **kwargs)
+        try:
+            outputs = named_outputs(found, self.output_names)
+        except OptionError:
+            raise ExportError(
+                f"forward gives {len(self.output_names)} results for its example, and another "
+                "number while it is traced, as a list with one tensor per step does: stack it, so "
+                "that the number of steps is an axis"
+            ) from None
         given: set[int] = {id(tensor) for tensor in tensors}
         results = []
         for tensor in outputs.values():
