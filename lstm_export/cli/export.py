@@ -58,8 +58,10 @@ def export(
 
     if is_factory(source):
         example = load_example(source, weights, example_shape or ())
-        for note in example.notes:
-            say(note)
+        if weights is None:
+            say("no --weights: the module has the weights that its code gave it")
+        if example.guessed:
+            say(f"no --example-shape: guessed {' '.join(example.lines)}")
         manifest = export_bundle(
             example.module,
             out,

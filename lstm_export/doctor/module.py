@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lstm_export.doctor.finding import Finding
 from lstm_export.doctor.runtimes import Runtime, diagnose_graph
 from lstm_export.doctor.stock import EXPORTERS, Request, StockOutcome, export_apart
-from lstm_export.errors import LstmExportError, OptionError
+from lstm_export.errors import LstmExportError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,42 +98,26 @@ def diagnose_module(
     """The module that `file.py:name` gives, diagnosed; its code is run.
 
     Without `example_shapes` an input is guessed from its first layers. `say` is told what takes
-    time. Raises what load_factory, load_weights and example_arguments raise, and OptionError where
-    no input can be guessed.
+    time. Raises what load_example raises.
     """
     from lstm_export.exporting.audit.registration import unregistered
-    from lstm_export.exporting.source.example_inputs import example_arguments
-    from lstm_export.exporting.source.factory import load_factory
-    from lstm_export.exporting.source.guessed_inputs import guess_arguments
-    from lstm_export.exporting.source.weights_file import load_weights
+    from lstm_export.exporting.source.example import load_example
 
-    module = load_factory(source)
-    if weights is not None:
-        load_weights(module, weights)
-    lines = tuple(example_shapes)
-    if lines:
-        args, kwargs = example_arguments(module, lines)
-    else:
-        guess = guess_arguments(module)
-        if guess is None:
-            raise OptionError(
-                f"{source}: no input could be guessed that {type(module).__name__} takes; give an "
-                "example of each, as --example-shape x=2,5,3"
-            )
-        (args, kwargs), lines = guess
+    example = load_example(source, weights, example_shapes)
+    module, lines = example.module, example.lines
     outcomes = []
     for exporter in EXPORTERS if stock else ():
         say(f"trying {exporter}, in a process of its own")
         kept = None if weights is None else str(weights)
         outcomes.append(export_apart(Request(source, exporter, lines, kept)))
     say("trying lstm_export")
-    report, refusal, findings = _tried(module, args, kwargs, runtimes)
+    report, refusal, findings = _tried(module, example.args, example.kwargs, runtimes)
     return ModuleDiagnosis(
         source,
         type(module).__name__,
         sum(parameter.numel() for parameter in module.parameters()),
         lines,
-        not example_shapes,
+        example.guessed,
         tuple(found_layers(module)),
         unregistered(module),
         tuple(outcomes),

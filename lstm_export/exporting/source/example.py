@@ -18,35 +18,35 @@ from lstm_export.exporting.source.weights_file import load_weights
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A module and one call of it; `notes` say what was not given but guessed."""
+    """A module in eval mode and one call of it. `lines` say what it is called with, and whether
+    that was `guessed`.
+    """
 
     module: nn.Module
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    notes: tuple[str, ...]
+    lines: tuple[str, ...]
+    guessed: bool
 
 
 def load_example(source: str, weights: Path | None, shapes: Sequence[str]) -> Example:
-    """The module that `source`, as model.py:name, gives, in eval mode.
+    """The module that `source`, as model.py:name, gives; its code is run.
 
-    Without `weights` it has those that its code gave it, without `shapes` its example is guessed.
-    Raises OptionError, ExportError or CheckpointError where one of the three makes no sense.
+    Without `weights` it has those that its code gave it, without `shapes` its example is guessed
+    from its first layers. Raises OptionError, ExportError or CheckpointError where one of the three
+    makes no sense, OptionError where no example can be guessed.
     """
     module = load_factory(source).eval()
-    notes = []
-    if weights is None:
-        notes.append("no --weights: the module has the weights that its code gave it")
-    else:
+    if weights is not None:
         load_weights(module, weights)
     if shapes:
         args, kwargs = example_arguments(module, shapes)
-    else:
-        guessed = guess_arguments(module)
-        if guessed is None:
-            raise OptionError(
-                f"cannot guess what {type(module).__name__} is called with: give its inputs, as "
-                "--example-shape x=2,5,3"
-            )
-        (args, kwargs), lines = guessed
-        notes.append(f"no --example-shape: guessed {' '.join(lines)}")
-    return Example(module, args, kwargs, tuple(notes))
+        return Example(module, args, kwargs, tuple(shapes), guessed=False)
+    guess = guess_arguments(module)
+    if guess is None:
+        raise OptionError(
+            f"{source}: no input could be guessed that {type(module).__name__} takes; give an "
+            "example of each, as --example-shape x=2,5,3"
+        )
+    (args, kwargs), lines = guess
+    return Example(module, args, kwargs, tuple(lines), guessed=True)
