@@ -149,6 +149,24 @@ def test_the_report_is_plain_values_for_machines(tmp_path: Path) -> None:
     assert "rnn: LSTM 3 → 8, 2 layers" in str(report)
 
 
+def test_states_of_one_layer_beside_packed_sequences_keep_their_shape(tmp_path: Path) -> None:
+    class Packs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.LSTM(3, 4)
+
+        def forward(self, x: Tensor, state: Any, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths)
+            y, (h, _) = self.rnn(packed, state)
+            return nn.utils.rnn.pad_packed_sequence(y)[0], h
+
+    state = (torch.randn(1, 2, 4), torch.randn(1, 2, 4))
+    args = (torch.randn(5, 2, 3), state, torch.tensor([5, 3]))
+    report = lx.export_onnx(Packs(), args, tmp_path / "m.onnx")
+    assert axes(report)["state_0"] == [1, "batch", 4]
+    assert "1 layers and directions" in report.inputs[1].axes[0].reason
+
+
 def test_limits_that_the_module_sets_itself_are_reported(tmp_path: Path) -> None:
     class Short(nn.Module):
         def __init__(self) -> None:

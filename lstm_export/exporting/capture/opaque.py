@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 DOMAIN = "lstm_export"
-_REASONS = "_lstm_export_reasons"
-"""Under which torch's record of a trace's symbols keeps why some are fixed."""
+_FIXED = "_lstm_export_fixed"
+"""Under which torch's record of a trace's symbols keeps what some are, and why."""
 
 
 def opaque(
@@ -32,16 +32,15 @@ def demand(condition: Any) -> None:
 
 
 def fix(size: Any, expected: int, reason: str) -> None:
-    """Tells torch that a size is one number. It takes a mere demand that it equal 1 for granted."""
+    """Notes that a size is one number. torch alone may leave a size of 1 open."""
     if isinstance(size, torch.SymInt):
-        reasons = vars(size.node.shape_env).setdefault(_REASONS, {})
-        reasons.setdefault(size.node._expr, reason)
+        vars(size.node.shape_env).setdefault(_FIXED, {})[size.node._expr] = expected, reason
     demand(int(size) == expected)
 
 
-def fixed_by_layers(size: Any) -> str | None:
-    """Why a recurrent layer fixed a size that was a symbol, None if none did."""
+def fixed_by_layers(size: Any) -> tuple[int, str] | None:
+    """The number that a recurrent layer made of a symbolic size, and why; None if none did."""
     if not isinstance(size, torch.SymInt):
         return None
-    reason: str | None = vars(size.node.shape_env).get(_REASONS, {}).get(size.node._expr)
-    return reason
+    found: tuple[int, str] | None = vars(size.node.shape_env).get(_FIXED, {}).get(size.node._expr)
+    return found

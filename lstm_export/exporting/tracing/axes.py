@@ -91,8 +91,8 @@ class AxisNames:
         found = {}
         for leaf, value in zip(self.traced.call.inputs, self.inputs, strict=True):
             for axis, size in enumerate(value.shape):
-                if reason := fixed_by_layers(size):
-                    found[leaf.name, axis] = reason
+                if known := fixed_by_layers(size):
+                    found[leaf.name, axis] = known[1]
         return found
 
     def named_by_layers(self) -> set[str]:
@@ -221,6 +221,8 @@ def _values(program: torch.export.ExportedProgram, end: str) -> list[Tensor]:
 
 
 def _expression(size: Any) -> sympy.Expr:
+    if known := fixed_by_layers(size):
+        return sympy.Integer(known[0])
     return sympy.sympify(size.node.expr if isinstance(size, torch.SymInt) else int(size))
 
 

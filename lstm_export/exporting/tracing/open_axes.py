@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.branches import SizeCondition, judged, size_conditions, size_limits
 from lstm_export.exporting.audit.trial import eager_trial
@@ -70,6 +71,8 @@ def open_axes(
             position, axis = branch.axes[symbol][0]
             raise ExportError(_baked((call.inputs[position].name, axis), call, first, branches))
     reasons |= names.fixed_by_layers()
+    if first.traced.lengths:
+        reasons = {**_beside_packed(names.spec), **reasons}
     for place, refusal in variation.fixed(names.spec, skip=set(reasons)):
         if refusal is None and asked is None:
             raise ExportError(_baked(place, call, first, branches))
@@ -84,6 +87,19 @@ def open_axes(
         for (position, axis), (shortest, longest) in size_limits(conditions).items()
     }
     return OpenAxes(names, reasons, limits)
+
+
+def _beside_packed(graph: GraphSpec) -> dict[Place, str]:
+    """The static axes of states, which are not tried: with packed sequences torch does not check
+    states, and one of another size can end the process.
+    """
+    return {
+        (spec.name, axis): "torch takes states of one size beside packed sequences"
+        for spec in graph.inputs
+        if not any(str(name).startswith(SEQUENCE_LENGTH) for name in spec.axes)
+        for axis, size in enumerate(spec.axes)
+        if isinstance(size, int)
+    }
 
 
 def _refuse_branches(branches: Sequence[SizeCondition], names: AxisNames) -> None:
