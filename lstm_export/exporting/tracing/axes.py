@@ -95,6 +95,16 @@ class AxisNames:
                     found[leaf.name, axis] = known[1]
         return found
 
+    def left_open(self) -> dict[tuple[str, int], str]:
+        """Those among them that torch left open, as it does with a size of 1."""
+        ends = zip(self.traced.call.inputs, self.inputs, strict=True)
+        shapes: dict[str, Any] = {leaf.name: value.shape for leaf, value in ends}
+        return {
+            (name, axis): reason
+            for (name, axis), reason in self.fixed_by_layers().items()
+            if not shapes[name][axis].node.expr.is_number
+        }
+
     def named_by_layers(self) -> set[str]:
         """The axes that are batch or time of a recurrent layer, which takes any size of them."""
         symbols = {

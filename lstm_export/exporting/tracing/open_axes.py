@@ -58,6 +58,7 @@ def open_axes(
     certain = first.named_by_layers() if variation.is_heavy else set()
     for label, said in variation.refused(first.spec, skip=certain).items():
         reasons |= dict.fromkeys(first.places(label), str(said))
+    reasons |= first.left_open()
     if reasons:
         fixed: dict[str, set[int]] = {}
         for name, axis in reasons:
