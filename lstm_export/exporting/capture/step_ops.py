@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch.fx.node import has_side_effect
 
 
-@torch.library.custom_op("lstm_export::step", mutates_args=())
+@library.custom_op("lstm_export::step", mutates_args=())
 def step(count: int, loop: int, number: int, place: str, implicit: bool) -> Tensor:
     """Marks where step `number` of a loop of `count` steps begins; yields its number.
 
@@ -28,7 +28,7 @@ def _(count: int, loop: int, number: int, place: str, implicit: bool) -> Tensor:
     return torch.empty((), dtype=torch.int64)
 
 
-@torch.library.custom_op("lstm_export::collect", mutates_args=())
+@library.custom_op("lstm_export::collect", mutates_args=())
 def collect(
     parts: Sequence[Tensor],
     count: int,

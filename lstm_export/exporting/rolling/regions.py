@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 from torch.fx import Graph, Node
 from torch.fx.node import has_side_effect
 
@@ -21,7 +21,7 @@ from lstm_export.exporting.capture.step_ops import COLLECT, STEP
 from lstm_export.exporting.rolling.nodes import expression, value_of
 
 
-@torch.library.custom_op("lstm_export::keep", mutates_args=())
+@library.custom_op("lstm_export::keep", mutates_args=())
 def keep(values: Sequence[Tensor], loop: int, number: int) -> Tensor:
     """Lists what a step of a loop computed."""
     return torch.zeros(())
