@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_export.contract import Contract, Forecast, GraphSpec
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.contract import Contract, Forecast
 from lstm_export.errors import OptionError
 from lstm_export.runtime.feed import OnNonfinite
+from lstm_export.runtime.quick import Quick
 from lstm_export.runtime.sequences import SequenceFeed
-from lstm_export.runtime.session import Session
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32
+    from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.stream import ForecastStream
-
-StreamGraph = tuple[Session, GraphSpec]
 
 
 class ForecastModel:
@@ -29,26 +29,21 @@ class ForecastModel:
     """
 
     def __init__(
-        self,
-        contract: Contract,
-        terms: Forecast,
-        session: Session,
-        *,
-        on_nonfinite: OnNonfinite,
-        open_stream: Callable[[], StreamGraph] | None,
+        self, contract: Contract, terms: Forecast, graphs: Graphs, *, on_nonfinite: OnNonfinite
     ) -> None:
         self.contract = contract
-        self._terms = terms
-        self._session = session
+        self._terms, self._graphs = terms, graphs
         self._on_nonfinite = on_nonfinite
         self._feed = SequenceFeed(terms, on_nonfinite)
-        self._open_stream = open_stream
-        self._stream_graph: StreamGraph | None = None
+        self._quick = Quick(graphs, LAYOUT.model, check=on_nonfinite == "raise")
+        # What cannot be opened is told when it is loaded, not at the first call.
+        history = terms.window.history
+        self._first = graphs.open(LAYOUT.model, graphs.plan(1, history))
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers in use, first choice first."""
-        return self._session.providers
+        return self._first.providers
 
     @property
     def terms(self) -> Forecast:
@@ -63,7 +58,17 @@ class ForecastModel:
         input_size is 1, and gives (horizon, targets). Also accepted as {"x": ...}. float64 and
         integers are cast to float32. Raises InputError.
         """
-        return self._feed.read(_named_x(x)).map(self._run)
+        if type(x) is np.ndarray:
+            quick = self._quick(x)
+            if quick is not None:
+                return quick
+        sequences = self._feed.read(_named_x(x))
+        result = sequences.map(self._run)
+        if type(x) is np.ndarray:
+            shape = batch, length, _ = sequences.groups[0][1].shape
+            answer = (batch, self._terms.window.horizon, len(self._terms.targets))
+            self._quick.seen(x, result, shape, answer, batch, length)
+        return result
 
     def forecast(self, history: object, horizon: int | None = None) -> Array:
         """The next `horizon` rows of the targets: (horizon, targets) or (batch, horizon, targets).
@@ -91,17 +96,24 @@ class ForecastModel:
             )
         from lstm_export.runtime.stream import ForecastStream
 
-        if self._open_stream is None:
+        if not self._graphs.has(LAYOUT.stream):
             raise OptionError(
                 "a model.onnx alone has no stream graph; load the bundle folder instead"
             )
-        if self._stream_graph is None:
-            self._stream_graph = self._open_stream()
-        session, graph = self._stream_graph
+        graph = self._graphs.spec(LAYOUT.stream)
+        session = self._graphs.open(LAYOUT.stream)
         return ForecastStream(session, graph, self._terms, batch, self._on_nonfinite)
 
     def _run(self, x: Float32) -> Array:
-        return self._session.run({"x": x})[0]
+        batch, length, _ = x.shape
+        how = self._graphs.plan(batch, length)
+        session = self._graphs.open(LAYOUT.model, how)
+        if how.shards == 1:
+            return session.run({"x": x})[0]
+        from lstm_export.runtime.shards import side_by_side
+
+        pieces = side_by_side(lambda rows: session.run({"x": x[rows]})[0], batch, how.shards)
+        return np.concatenate(pieces)
 
     def _steps(self, horizon: int | None) -> int:
         trained = self._terms.window.horizon
@@ -133,7 +145,7 @@ class ForecastModel:
         return steps
 
     def _feed_back(self, x: Float32, steps: int) -> Array:
-        if self._terms.causal and self._open_stream is not None:
+        if self._terms.causal and self._graphs.has(LAYOUT.stream):
             stream = self.stream(len(x))
             outputs = [stream.advance(x)[:, -1]]
             while len(outputs) < steps:

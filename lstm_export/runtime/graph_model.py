@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstm_export.contract import Contract, TensorSpec
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Contract, TensorSpec
 from lstm_export.errors import InputError
 from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
 from lstm_export.runtime.names import checked_names
-from lstm_export.runtime.session import Session
+from lstm_export.runtime.quick import Quick
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
+    from lstm_export.runtime.graphs import Graphs
 
 _FLOATS = ("float16", "float32", "float64")
 
@@ -22,15 +24,20 @@ _FLOATS = ("float16", "float32", "float64")
 class GraphModel:
     """An ONNX graph without terms of ours: a foreign model, or a stream graph on its own."""
 
-    def __init__(self, contract: Contract, session: Session, *, on_nonfinite: OnNonfinite) -> None:
+    def __init__(self, contract: Contract, graphs: Graphs, *, on_nonfinite: OnNonfinite) -> None:
         self.contract = contract
-        self._session = session
+        self._graphs = graphs
         self._check = on_nonfinite == "raise"
+        # What cannot be opened is told when it is loaded, not at the first call.
+        self._first = graphs.open(LAYOUT.model)
+        self._quick = (
+            Quick(graphs, LAYOUT.model, check=self._check) if _is_simple(contract) else None
+        )
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers in use, first choice first."""
-        return self._session.providers
+        return self._first.providers
 
     def __call__(self, feed: object = None, /, **feeds: object) -> Array | dict[str, Array]:
         """The graph's output, or a dict of them by name where there are several.
@@ -38,6 +45,10 @@ class GraphModel:
         Feeds are given by keyword, as one mapping by name, or, to a graph of one input, as that
         array. float64 and integers are cast to float32 where the graph wants it. Raises InputError.
         """
+        if self._quick is not None and type(feed) is np.ndarray and not feeds:
+            quick = self._quick(feed)
+            if quick is not None:
+                return quick
         specs = self.contract.graph.inputs
         if isinstance(feed, Mapping):
             feeds = {**feed, **feeds}
@@ -49,10 +60,14 @@ class GraphModel:
         named = checked_names(feeds, [spec.name for spec in specs])
         sizes: dict[str, tuple[int, str]] = {}
         arrays = {spec.name: self._checked(named[spec.name], spec, sizes) for spec in specs}
-        outputs = self._session.run(arrays)
-        if len(outputs) == 1:
-            return outputs[0]
-        return dict(zip(self._session.outputs, outputs, strict=True))
+        batch, length = (sizes.get(axis, (1, ""))[0] for axis in (BATCH, SEQUENCE_LENGTH))
+        session = self._graphs.open(LAYOUT.model, self._graphs.plan(batch, length))
+        outputs = session.run(arrays)
+        if len(outputs) > 1:
+            return dict(zip(session.outputs, outputs, strict=True))
+        if self._quick is not None and type(feed) is np.ndarray:
+            self._quick.seen(feed, outputs[0], feed.shape, outputs[0].shape, batch, length)
+        return outputs[0]
 
     def _checked(self, value: object, spec: TensorSpec, sizes: dict[str, tuple[int, str]]) -> Array:
         name = spec.name
@@ -65,6 +80,17 @@ class GraphModel:
         if self._check and spec.dtype in _FLOATS:
             require_finite(array, name)
         return array
+
+
+def _is_simple(contract: Contract) -> bool:
+    """Whether one float32 array goes in, and one comes out whose shape follows from it."""
+    graph = contract.graph
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        return False
+    (x,), (output,) = graph.inputs, graph.outputs
+    sized = {axis for axis in x.axes if isinstance(axis, str) and axis not in ("?", "...")}
+    follows = all(isinstance(axis, int) or axis in sized for axis in output.axes)
+    return follows and x.dtype == output.dtype == "float32"
 
 
 def _require_shape(array: Array, spec: TensorSpec, sizes: dict[str, tuple[int, str]]) -> None:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.read import Bundle, open_bundle
 from lstm_export.contract import METADATA_KEY, Contract
-from lstm_export.errors import BundleError, ContractError
+from lstm_export.errors import BundleError, ContractError, OptionError
 from lstm_export.runtime.feed import OnNonfinite, checked_policy
-from lstm_export.runtime.forecast_model import ForecastModel, StreamGraph
-from lstm_export.runtime.session import Session, threads_for
+from lstm_export.runtime.forecast_model import ForecastModel
+from lstm_export.runtime.graphs import Graphs
+from lstm_export.runtime.session import available
+from lstm_export.runtime.settings import Settings, checked, work_in
 
 # A first prediction pays for every module that is imported: what a forecaster in a bundle does not
 # need is imported where it is used.
@@ -26,6 +28,7 @@ def load(
     path: str | Path,
     *,
     providers: Sequence[str] | None = None,
+    settings: Settings | None = None,
     intra_op_num_threads: int | None = None,
     on_nonfinite: OnNonfinite = "raise",
 ) -> ForecastModel | GraphModel:
@@ -33,26 +36,37 @@ def load(
 
     A bundle's checksums are compared before anything runs. An ONNX file of ours works by the
     contract inside it; any other is a `GraphModel`. `providers` are onnxruntime's execution
-    providers (default: the CPU's). `intra_op_num_threads` None chooses by the model's size, 0
-    leaves it to onnxruntime. `on_nonfinite="pass"` lets NaN and infinities through to
-    onnxruntime, whose LSTM may answer them with finite numbers.
+    providers, first choice first (default: the CPU's). `settings` say how it runs; what they
+    leave open is chosen by the rule of `runtime/settings.py`. `intra_op_num_threads` is short for
+    that one setting; 0 leaves it to onnxruntime. `on_nonfinite="pass"` lets NaN and infinities
+    through to onnxruntime, whose LSTM may answer them with finite numbers.
 
     Raises BundleError, ChecksumError, NewerFormatError or ContractError if the file cannot be
     used, OptionError for a provider or number of threads that makes no sense.
     """
     policy = checked_policy(on_nonfinite)
+    chosen = _settings(settings, intra_op_num_threads)
     location = os.fspath(path)
     if os.path.isdir(location):
-        return _from_bundle(open_bundle(location), providers, intra_op_num_threads, policy)
+        return _from_bundle(open_bundle(location), providers, chosen, policy)
     if not os.path.exists(location):
         raise BundleError(f"there is no bundle or ONNX file at {location}")
-    return _from_file(location, providers, intra_op_num_threads, policy)
+    return _from_file(location, providers, chosen, policy)
+
+
+def _settings(settings: Settings | None, threads: int | None) -> Settings:
+    if threads is None:
+        return checked(settings or Settings())
+    if settings is not None:
+        raise OptionError("give intra_op_num_threads inside settings, or alone")
+    return checked(Settings(intra_op_num_threads=threads))
 
 
 def load_forecaster(
     path: str | Path,
     *,
     providers: Sequence[str] | None = None,
+    settings: Settings | None = None,
     intra_op_num_threads: int | None = None,
     on_nonfinite: OnNonfinite = "raise",
 ) -> ForecastModel:
@@ -60,6 +74,7 @@ def load_forecaster(
     model = load(
         path,
         providers=providers,
+        settings=settings,
         intra_op_num_threads=intra_op_num_threads,
         on_nonfinite=on_nonfinite,
     )
@@ -71,39 +86,29 @@ def load_forecaster(
 def _from_bundle(
     bundle: Bundle,
     providers: Sequence[str] | None,
-    threads: int | None,
+    settings: Settings,
     policy: OnNonfinite,
 ) -> ForecastModel | GraphModel:
     manifest = bundle.manifest
     contract = manifest.contract(LAYOUT.model)
+    graphs = Graphs(
+        manifest.graphs,
+        lambda name: _model_of(bundle, name),
+        bundle.where,
+        providers=available(providers),
+        settings=settings,
+        work=work_in(contract, manifest.files[LAYOUT.model].bytes // 4),
+    )
+    return _model(contract, graphs, policy)
+
+
+def _model(contract: Contract, graphs: Graphs, policy: OnNonfinite) -> ForecastModel | GraphModel:
     terms = contract.forecast
-    if threads is None and terms is not None:
-        threads = threads_for(terms.recurrent.hidden_size)
-
-    def open_graph(name: str) -> Session:
-        return Session(
-            _model_of(bundle, name),
-            bundle.where(name),
-            providers=providers,
-            intra_op_num_threads=threads,
-        )
-
-    def open_stream() -> StreamGraph:
-        return open_graph(LAYOUT.stream), manifest.contract(LAYOUT.stream).graph
-
-    session = open_graph(LAYOUT.model)
-    if terms is None:
+    if terms is None or len(contract.graph.inputs) > 1:  # a stream graph takes its state by name
         from lstm_export.runtime.graph_model import GraphModel
 
-        return GraphModel(contract, session, on_nonfinite=policy)
-    streams = LAYOUT.stream in manifest.graphs
-    return ForecastModel(
-        contract,
-        terms,
-        session,
-        on_nonfinite=policy,
-        open_stream=open_stream if streams else None,
-    )
+        return GraphModel(contract, graphs, on_nonfinite=policy)
+    return ForecastModel(contract, terms, graphs, on_nonfinite=policy)
 
 
 def _model_of(bundle: Bundle, name: str) -> bytes | str:
@@ -124,7 +129,7 @@ def _model_of(bundle: Bundle, name: str) -> bytes | str:
 
 
 def _from_file(
-    path: str, providers: Sequence[str] | None, threads: int | None, policy: OnNonfinite
+    path: str, providers: Sequence[str] | None, settings: Settings, policy: OnNonfinite
 ) -> ForecastModel | GraphModel:
     from lstm_export.bundle.onnx_file import read_onnx
 
@@ -139,27 +144,26 @@ def _from_file(
                 f"{path}: the contract inside it does not fit its graph: it promises "
                 f"{_shapes(contract)}, and the graph has {_shapes(Contract('module', model.spec))}"
             )
-    terms = contract.forecast
-    if threads is None and terms is not None:
-        threads = threads_for(terms.recurrent.hidden_size)
     model.require_external(path)
-    if model.external_files:
-        # onnxruntime looks for them beside the path that it is given.
-        content: bytes | str = os.path.realpath(path)
-    else:
-        with open(path, "rb") as file:
-            content = file.read()
-    session = Session(
-        content,
-        path,
-        providers=providers,
-        intra_op_num_threads=threads,
+    # onnxruntime looks for weights in other files beside the path that it is given.
+    external = os.path.realpath(path) if model.external_files else None
+    graphs = Graphs(
+        {LAYOUT.model: contract.graph},
+        lambda _: external or _bytes(path),
+        lambda _: path,
+        providers=available(providers),
+        settings=settings,
+        work=work_in(contract, os.path.getsize(path) // 4),
     )
-    if terms is None or len(contract.graph.inputs) > 1:  # a stream graph takes its state by name
-        from lstm_export.runtime.graph_model import GraphModel
+    return _model(contract, graphs, policy)
 
-        return GraphModel(contract, session, on_nonfinite=policy)
-    return ForecastModel(contract, terms, session, on_nonfinite=policy, open_stream=None)
+
+def _bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _shapes(contract: Contract) -> str:

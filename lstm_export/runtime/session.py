@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
@@ -12,91 +13,139 @@ from lstm_export.errors import BundleError, InputError, OptionError
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
 
-_SMALL_HIDDEN = 64
 _FATAL = 4
-
-
-def threads_for(hidden_size: int) -> int:
-    """`intra_op_num_threads` for a model of this width; 0 leaves the choice to onnxruntime.
-
-    Up to 64 units handing work to a second thread costs more than it saves at small batches.
-    """
-    return 1 if hidden_size <= _SMALL_HIDDEN else 0
+CPU = "CPUExecutionProvider"
 
 
 class Session:
-    """An opened model. Running it is thread-safe; `inputs` and `outputs` are names, in order."""
+    """An opened model. Running it is thread-safe; `inputs` and `outputs` are names, in order.
 
-    __slots__ = ("_session", "_where", "inputs", "outputs")
+    onnxruntime's threads do not survive a fork. In the child process the first run opens the
+    model again, from the same file.
+    """
+
+    __slots__ = ("_forks", "_open", "_session", "inputs", "outputs", "where")
 
     def __init__(
         self,
-        model: bytes | str,
+        model: Callable[[], bytes | str],
         where: str,
         *,
-        providers: Sequence[str] | None = None,
-        intra_op_num_threads: int | None = None,
+        providers: Sequence[str] = (CPU,),
+        threads: int = 0,
+        spinning: bool = True,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
-        """Opens `model`, the bytes of an ONNX file or (with external data) its path.
+        """Opens what `model` gives: the bytes of an ONNX file or (with external data) its path.
 
-        Raises BundleError naming `where` if onnxruntime refuses it, OptionError for a provider
-        that is not there.
+        `threads` 0 leaves the number to onnxruntime; `sizes` fixes named axes, which lets
+        onnxruntime compute what depends on them beforehand. Raises BundleError naming `where` if
+        onnxruntime refuses the model, OptionError for a provider that does not start.
         """
-        wanted = _available(providers)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads(intra_op_num_threads)
-        # What goes wrong is raised; the log would only say it a second time.
-        options.log_severity_level = _FATAL
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=wanted)
-        except Exception as error:
-            raise BundleError(f"{where}: onnxruntime refuses it: {_reason(error)}") from None
-        if missing := [name for name in wanted if name not in self.providers]:
-            raise OptionError(
-                f"onnxruntime could not start {', '.join(missing)} for {where} and would have "
-                f"used {', '.join(self.providers)}; name the providers that you want"
-            )
-        self._where = where
+        self.where = where
+
+        def opened() -> onnxruntime.InferenceSession:
+            return _opened(model(), where, list(providers), threads, spinning, sizes or {})
+
+        self._open = opened
+        self._session = opened()
+        self._forks = _forks
         self.inputs = tuple(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers in use, first choice first."""
-        return tuple(self._session.get_providers())
+        return tuple(self.live().get_providers())
+
+    def live(self) -> onnxruntime.InferenceSession:
+        """onnxruntime's session, of this very process."""
+        if self._forks != _forks:
+            # Closing the parent's would wait for threads that are not there.
+            _abandoned.append(self._session)
+            self._session, self._forks = self._open(), _forks
+        return self._session
 
     def run(self, feeds: Mapping[str, Array]) -> list[Array]:
         """All outputs, in the order of `outputs`. Raises InputError if onnxruntime refuses."""
         try:
-            result: list[Array] = self._session.run(None, feeds)
+            result: list[Array] = self.live().run(self.outputs, feeds)
+        except BundleError:
+            raise
         except Exception as error:
-            shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
-            raise InputError(f"{self._where} cannot run on {shapes}: {_reason(error)}") from None
+            raise refused(self.where, feeds, error) from None
         return result
 
 
-def _available(providers: Sequence[str] | None) -> list[str]:
+def refused(where: str, feeds: Mapping[str, Array], error: Exception) -> InputError:
+    """What onnxruntime says of a run, as an error of ours."""
+    shapes = ", ".join(f"{name} {value.shape}" for name, value in feeds.items())
+    return InputError(f"{where} cannot run on {shapes}: {_reason(error)}")
+
+
+def available(providers: Sequence[str] | None) -> tuple[str, ...]:
+    """`providers`, if this onnxruntime has them all; the CPU's for None. Raises OptionError."""
     if providers is None:
-        return ["CPUExecutionProvider"]
+        return (CPU,)
     if isinstance(providers, str) or not providers:
         raise OptionError(f"providers must be a list of names, got {providers!r}")
-    available = onnxruntime.get_available_providers()
+    present = onnxruntime.get_available_providers()
     for name in providers:
-        if name not in available:
+        if name not in present:
             raise OptionError(
-                f"the provider {name!r} is not in this onnxruntime; it has {', '.join(available)}"
+                f"the provider {name!r} is not in this onnxruntime; it has {', '.join(present)}"
             )
-    return list(providers)
+    return tuple(providers)
 
 
-def _threads(number: int | None) -> int:
-    if number is None:
-        return 0
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise OptionError(f"intra_op_num_threads must be an integer ≥ 0, got {number!r}")
-    return number
+def _opened(
+    model: bytes | str,
+    where: str,
+    providers: list[str],
+    threads: int,
+    spinning: bool,
+    sizes: Mapping[str, int],
+) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for axis, size in sizes.items():
+        options.add_free_dimension_override_by_name(axis, size)
+    # What goes wrong is raised; the log would only say it a second time.
+    options.log_severity_level = _FATAL
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=providers)
+    except Exception as error:
+        raise BundleError(f"{where}: onnxruntime refuses it: {_reason(error)}") from None
+    used = session.get_providers()
+    if missing := [name for name in providers if name not in used]:
+        raise OptionError(
+            f"onnxruntime could not start {', '.join(missing)} for {where} and would have "
+            f"used {', '.join(used)}; name the providers that you want"
+        )
+    return session
 
 
 def _reason(error: Exception) -> str:
     # "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : what happened", on one line.
     return " ".join(str(error).split()).removeprefix("[ONNXRuntimeError] : ")
+
+
+_forks = 0
+_abandoned: list[Any] = []
+"""Sessions of a parent process: never closed, not even when the child ends."""
+
+
+def forks() -> int:
+    """How many forks lie between the first process and this one."""
+    return _forks
+
+
+def _in_child() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

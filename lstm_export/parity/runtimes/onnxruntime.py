@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from lstm_export.bundle.onnx_file import parse_onnx
 from lstm_export.parity.runtimes.registry import Runner, Subject, Tensors
-from lstm_export.runtime.session import Session, threads_for
+from lstm_export.runtime.session import Session
+from lstm_export.runtime.settings import ONE_THREAD_WORK, work_of
 
 
 def open_graph(subject: Subject) -> Runner:
@@ -16,12 +17,10 @@ def open_graph(subject: Subject) -> Runner:
     where = str(subject.path)
     # External data is found only from a path.
     external = parse_onnx(subject.content, where).external_files
+    model = where if external else subject.content
     terms = subject.contract.forecast
-    session = Session(
-        where if external else subject.content,
-        where,
-        intra_op_num_threads=threads_for(terms.recurrent.hidden_size) if terms else None,
-    )
+    small = terms is not None and work_of(terms.recurrent) <= ONE_THREAD_WORK
+    session = Session(lambda: model, where, threads=1 if small else 0)
     return lambda inputs: _run(session, inputs)
 
 

@@ -1,0 +1,88 @@
+"""The graphs of a model, each opened when it is first needed, once for each way of running it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from lstm_export.errors import BundleError
+from lstm_export.runtime.session import Session
+from lstm_export.runtime.settings import Settings, available_cores, plan
+
+if TYPE_CHECKING:
+    from lstm_export.contract import GraphSpec
+    from lstm_export.runtime.settings import Plan
+
+
+class Graphs:
+    """The ONNX files of one model by name, and the settings they run with.
+
+    `read(name)` gives a file's checked bytes, or its path where weights lie beside it. `work` is
+    what one step of one row costs, as `settings.plan` counts it.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, GraphSpec],
+        read: Callable[[str], bytes | str],
+        where: Callable[[str], str],
+        *,
+        providers: Sequence[str],
+        settings: Settings | Callable[[int, int], Settings],
+        work: int,
+    ) -> None:
+        self._specs, self._read, self._where = specs, read, where
+        self.providers = tuple(providers)
+        self.settings = settings
+        self.work, self.cores = work, available_cores()
+        self._sessions: dict[object, Session] = {}
+        self._lock = threading.Lock()
+
+    def has(self, name: str) -> bool:
+        """Whether the model has this graph."""
+        return name in self._specs
+
+    def spec(self, name: str) -> GraphSpec:
+        """The inputs and outputs of one graph. Raises BundleError if the model lacks it."""
+        if name not in self._specs:
+            raise BundleError(f"the model has no {name}; it has {', '.join(sorted(self._specs))}")
+        return self._specs[name]
+
+    def settings_for(self, batch: int, length: int) -> Settings:
+        """The settings that hold for inputs of this shape."""
+        settings = self.settings
+        return settings if isinstance(settings, Settings) else settings(batch, length)
+
+    def plan(self, batch: int, length: int) -> Plan:
+        """How inputs of this shape are run."""
+        return plan(self.settings_for(batch, length), self.work, batch, length, self.cores)
+
+    def open(
+        self,
+        name: str,
+        how: Plan | None = None,
+        *,
+        sizes: Mapping[str, int] | None = None,
+    ) -> Session:
+        """A session on one graph; `how` defaults to what suits single steps of one row.
+
+        Raises BundleError if the graph is not there or cannot be loaded.
+        """
+        how = self.plan(1, 1) if how is None else how
+        key = (name, how.threads, how.spinning, *sorted((sizes or {}).items()))
+        session = self._sessions.get(key)
+        if session is None:
+            self.spec(name)
+            with self._lock:
+                session = self._sessions.get(key)
+                if session is None:
+                    session = self._sessions[key] = Session(
+                        lambda: self._read(name),
+                        self._where(name),
+                        providers=self.providers,
+                        threads=how.threads,
+                        spinning=how.spinning,
+                        sizes=sizes,
+                    )
+        return session

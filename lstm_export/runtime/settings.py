@@ -1,0 +1,120 @@
+"""How a model is run: threads, spinning, shards, preallocated arrays, and the rule that chooses.
+
+The rule goes by the work of a call, in multiplications of the recurrent layers:
+
+    work per step of one row = Σ over layers and directions of gates · hidden · (input + hidden)
+
+- Small work a step: handing a step to a second thread costs more than it saves, so one thread.
+- Many rows: the batch is split over the cores into runs of one thread each. Rows do not depend on
+  each other, so the threads never wait for one another, as onnxruntime's own would at every step.
+- Else onnxruntime's own pool, which splits the matrix products.
+- Small inputs: arrays that stay allocated between calls, one set per thread and shape.
+
+Every number below was measured: docs/decisions.md. Whatever a caller sets wins over the rule.
+"""
+
+# Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
+
+import os
+
+from lstm_export.contract import Contract, Recurrent
+from lstm_export.errors import OptionError
+from lstm_export.frozen import dataclass
+
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+ONE_THREAD_WORK = 50_000
+"""Up to this many multiplications a step of the whole batch, one thread is as fast as several."""
+SHARD_ROWS = 4
+"""Rows that a shard has at least."""
+SHARDED_WORK = 2_000_000
+"""From this work per step of one row on, onnxruntime's own pool splits the products better."""
+SHARDED_LENGTH = 8
+"""Shorter sequences are done before a second thread has started."""
+PREALLOCATED = 4096
+"""Values of an input up to which its arrays stay allocated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is run; None leaves the choice to the rule of this module."""
+
+    intra_op_num_threads: int | None = None
+    """Threads of one run; 0 leaves their number to onnxruntime."""
+    spinning: bool | None = None
+    """Whether waiting threads of onnxruntime's pool stay awake: faster, at the cost of the CPU."""
+    shards: int | None = None
+    """Runs that a batch is split into, side by side."""
+    preallocate: bool | None = None
+    """Whether small calls reuse their arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the settings come to for one shape."""
+
+    threads: int
+    spinning: bool
+    shards: int
+
+
+def checked(settings: Settings) -> Settings:
+    """`settings` if every value makes sense. Raises OptionError."""
+    _integer("intra_op_num_threads", settings.intra_op_num_threads, 0)
+    _integer("shards", settings.shards, 1)
+    for name in ("spinning", "preallocate"):
+        value = getattr(settings, name)
+        if value is not None and not isinstance(value, bool):
+            raise OptionError(f"{name} must be True, False or None, got {value!r}")
+    return settings
+
+
+def plan(settings: Settings, work: int, batch: int, length: int, cores: int) -> Plan:
+    """The plan for (batch, length) inputs of a model that does `work` multiplications a step."""
+    shards = settings.shards
+    if shards is None:
+        shards = _shards(work, batch, length, cores) if _free(settings) else 1
+    threads = settings.intra_op_num_threads
+    if threads is None:
+        small = work * batch <= ONE_THREAD_WORK
+        threads = 1 if shards > 1 or small or cores == 1 else 0
+    return Plan(threads, settings.spinning is not False, min(shards, batch))
+
+
+def _free(settings: Settings) -> bool:
+    """Whether the caller has left the threads to the rule, so that shards may use them."""
+    return settings.intra_op_num_threads is None
+
+
+def _shards(work: int, batch: int, length: int, cores: int) -> int:
+    if work >= SHARDED_WORK or length < SHARDED_LENGTH:
+        return 1
+    return max(1, min(cores, batch // SHARD_ROWS))
+
+
+def work_of(recurrent: Recurrent) -> int:
+    """Multiplications of one step of one row, as the exported operators do them."""
+    gates, hidden = GATES[recurrent.cell], recurrent.hidden_size
+    total, width = 0, recurrent.input_size
+    for _ in range(recurrent.num_layers):
+        total += gates * hidden * (width + hidden)
+        width = recurrent.state_size * recurrent.num_directions
+    return total * recurrent.num_directions
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def work_in(contract: Contract, weights: int) -> int:
+    """`work_of` a forecaster; of another model about its number of weights, each used once."""
+    return weights if contract.forecast is None else work_of(contract.forecast.recurrent)
+
+
+def _integer(name: str, value: int | None, least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise OptionError(f"{name} must be an integer ≥ {least}, got {value!r}")
