@@ -30,7 +30,7 @@ ALLOWED = {
     "exporting": ("errors contract files oracle compare bundle checkpoint nn", ""),
     "runtime": ("errors contract data bundle", ""),
     "parity": ("errors contract oracle compare bundle checkpoint runtime", "nn"),
-    "bench": ("errors contract checkpoint runtime", "nn"),
+    "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
     "doctor": ("errors contract files compare bundle", "exporting"),

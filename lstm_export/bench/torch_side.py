@@ -1,0 +1,37 @@
+"""Torch in eager mode as a contender, with one thread and with all of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from lstm_export.bench.interleave import Contender
+from lstm_export.bench.limit import cores
+
+
+def torch_contenders(name: str, call: Callable[[], object]) -> list[Contender]:
+    """`call` in inference mode, at one thread and at as many as there are cores."""
+    import torch
+
+    def inference() -> object:
+        with torch.inference_mode():
+            return call()
+
+    return [
+        Contender(f"{name}, {threads} thread{'s' if threads > 1 else ''}", inference, prepare)
+        for threads in dict.fromkeys((1, cores()))
+        for prepare in [partial(torch.set_num_threads, threads)]
+    ]
+
+
+@contextlib.contextmanager
+def threads_kept() -> Iterator[None]:
+    """Torch's number of threads is the same after the block as before it."""
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
