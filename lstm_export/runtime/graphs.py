@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from lstm_export.contract import GraphSpec
     from lstm_export.runtime.settings import Plan
 
+_PLAIN = 3
+"""The length of a session's key before sizes are added."""
+
 
 class Graphs:
     """The ONNX files of one model by name, and the settings they run with.
@@ -36,7 +39,7 @@ class Graphs:
         self.providers = tuple(providers)
         self.settings = settings
         self.work, self.cores = work, available_cores()
-        self._sessions: dict[object, Session] = {}
+        self._sessions: dict[tuple[object, ...], Session] = {}
         self._lock = threading.Lock()
 
     def has(self, name: str) -> bool:
@@ -57,6 +60,10 @@ class Graphs:
     def plan(self, batch: int, length: int) -> Plan:
         """How inputs of this shape are run."""
         return plan(self.settings_for(batch, length), self.work, batch, length, self.cores)
+
+    def fixed(self, name: str) -> int:
+        """How many sessions on one graph have axes of fixed size."""
+        return sum(key[0] == name and len(key) > _PLAIN for key in tuple(self._sessions))
 
     def open(
         self,
