@@ -21,6 +21,8 @@ METADATA_KEY = "lstm_export"
 
 BATCH = "batch"
 SEQUENCE_LENGTH = "sequence_length"
+HORIZON = "horizon"
+FUTURE_LENGTH = "future_length"
 
 Cell = Literal["lstm", "gru", "rnn"]
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
@@ -148,9 +150,37 @@ class Forecast:
         return tuple(names.index(column.name) for column in self.targets)
 
     @property
+    def known(self) -> tuple[Column, ...]:
+        """The features that are no targets: their future must be known to go on from a forecast."""
+        targets = {column.name for column in self.targets}
+        return tuple(column for column in self.features if column.name not in targets)
+
+    @property
     def feeds_back(self) -> bool:
-        """Whether a forecast is itself a complete next input row."""
-        return [c.name for c in self.features] == [c.name for c in self.targets]
+        """Whether a forecast, beside the values of `known`, is a complete next input row."""
+        features = {column.name for column in self.features}
+        return self.window.horizon == 1 and all(c.name in features for c in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Prediction intervals as half-widths: the truth lies within forecast ± half-width.
+
+    Split conformal prediction on the residuals of the validation part, for every step on its own
+    (`training.conformal` has the formula).
+    """
+
+    levels: tuple[float, ...]
+    """Coverages, ascending."""
+    residuals: tuple[int, ...]
+    """How many there were for each step ahead."""
+    half_widths: tuple[tuple[tuple[float, ...], ...], ...]
+    """By level, target and step, in the targets' own units. A level goes as far as the residuals
+    are enough for it: a higher one may have fewer steps."""
+
+    def steps(self, level: int) -> int:
+        """How many steps ahead the level at position `level` reaches."""
+        return len(self.half_widths[level][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +192,27 @@ class DataOrigin:
     rows: int
 
 
+Start = tuple[tuple[float, ...], ...] | tuple[float, ...]
+"""Where a state starts, without its axis of the batch: every series starts alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What one ONNX file promises: its task, its tensors and the task's own terms."""
+    """What one ONNX file promises: its task, its tensors and the task's own terms.
+
+    `stream_start` has, by input name, the states of a stream graph that do not start at zero.
+    """
 
     task: Literal["forecast", "module"]
     graph: GraphSpec
     forecast: Forecast | None = None
+    stream_start: dict[str, Start] | None = None
 
     def to_json(self) -> str:
         """Canonical JSON: the same contract gives the same bytes."""
         body = {"format_version": FORMAT_VERSION, **asdict(self)}
+        if self.stream_start is None:  # as contracts were before there were any
+            del body["stream_start"]
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod

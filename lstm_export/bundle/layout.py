@@ -12,6 +12,8 @@ class Layout:
     manifest: str = "manifest.json"
     model: str = "model.onnx"
     stream: str = "stream.onnx"
+    forecast: str = "forecast.onnx"
+    ragged: str = "ragged.onnx"
     golden: str = "golden.npz"
     card: str = "README.md"
 

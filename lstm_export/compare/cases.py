@@ -7,8 +7,8 @@ logarithm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,13 @@ from lstm_export.contract import Forecast
 
 Scale = Literal["tiny", "typical", "large"]
 State = Literal["zero", "random"]
-Inputs = dict[str, npt.NDArray[np.float32]]
+Inputs = dict[str, npt.NDArray[Any]]
 
 BATCHES = (1, 2, 3, 17)
 LONG = 500
+RAGGED = 60
+"""The longest ragged case: the oracle answers each sequence alone."""
+HORIZONS = (1, 2, 40)
 SCALES: dict[Scale, float] = {"tiny": 1e-3, "typical": 1.0, "large": 30.0}
 """Spread of what the recurrent layers see, in units of the training data's: gates that hardly
 move, gates that work, and gates that saturate."""
@@ -39,12 +42,18 @@ class Case:
     scale: Scale
     state: State | None
     seed: int
+    horizon: int | None = None
+    """Steps ahead, of a case that feeds forecasts back."""
+    ragged: bool = False
+    """Whether the sequences of the batch end at different steps."""
 
     @property
     def name(self) -> str:
         """For example `batch3-length500-large-random`."""
-        parts = [f"batch{self.batch}", f"length{self.length}", self.scale]
-        return "-".join([*parts, self.state] if self.state else parts)
+        parts = [f"batch{self.batch}", f"length{self.length}"]
+        parts += [f"horizon{self.horizon}"] if self.horizon else []
+        parts += ["ragged"] if self.ragged else []
+        return "-".join([*parts, self.scale, *([self.state] if self.state else [])])
 
 
 def shape_matrix(terms: Forecast) -> tuple[Case, ...]:
@@ -62,16 +71,69 @@ def stream_matrix(terms: Forecast) -> tuple[Case, ...]:
     return _matrix(_lengths(1, terms.window.context_length), STATES)
 
 
+def feedback_matrix(terms: Forecast) -> tuple[Case, ...]:
+    """The cases of `forecast.onnx`: horizon × batch × length × scale."""
+    window = terms.window
+    lengths = (window.shortest, window.history, window.history + 1)
+    grid = [
+        Case(*shape, horizon=horizon, seed=0)
+        for horizon in HORIZONS
+        for shape in [(b, n, s, None) for s in SCALES for n in sorted({*lengths}) for b in BATCHES]
+    ]
+    return tuple(replace(case, seed=seed) for seed, case in enumerate(grid))
+
+
+def ragged_matrix(terms: Forecast) -> tuple[Case, ...]:
+    """The cases of `ragged.onnx`: batch × length × scale."""
+    window = terms.window
+    cases = _matrix(_lengths(window.shortest, window.history, long=RAGGED), (None,))
+    return tuple(replace(case, ragged=True) for case in cases)
+
+
 def case_inputs(terms: Forecast, case: Case) -> Inputs:
-    """The inputs of one case, for `model.onnx` where it has no state, else for `stream.onnx`."""
+    """The inputs of one case: for `forecast.onnx` where it has a horizon, for `ragged.onnx` where
+    it is ragged, for `stream.onnx` where it has a state, else for `model.onnx`."""
+    shape = (case.batch, case.length, case.scale)
+    if case.horizon is not None:
+        return feedback_inputs(terms, *shape, case.horizon, case.seed)
+    if case.ragged:
+        return ragged_inputs(terms, *shape, case.seed)
     if case.state is None:
-        return model_inputs(terms, case.batch, case.length, case.scale, case.seed)
-    return stream_inputs(terms, case.batch, case.length, case.scale, case.state, case.seed)
+        return model_inputs(terms, *shape, case.seed)
+    return stream_inputs(terms, *shape, case.state, case.seed)
 
 
 def model_inputs(terms: Forecast, batch: int, length: int, scale: Scale, seed: int) -> Inputs:
     """`x`, float32 (batch, length, features), in raw units."""
     return {"x": _series(terms, batch, length, scale, np.random.default_rng(seed))}
+
+
+def feedback_inputs(
+    terms: Forecast, batch: int, length: int, scale: Scale, horizon: int, seed: int
+) -> Inputs:
+    """`x`, `horizon`, and where features are known beforehand `future`, which goes on from x."""
+    rows = _series(terms, batch, length + horizon, scale, np.random.default_rng(seed))
+    inputs: Inputs = {"x": rows[:, :length], "horizon": np.array(horizon, np.int64)}
+    if terms.known:
+        names = [column.name for column in terms.features]
+        places = [names.index(column.name) for column in terms.known]
+        # The last row is never needed: half of the cases go without it.
+        inputs["future"] = rows[:, length : length + horizon - seed % 2][:, :, places]
+    return {name: np.array(value, order="C") for name, value in inputs.items()}
+
+
+def ragged_inputs(terms: Forecast, batch: int, length: int, scale: Scale, seed: int) -> Inputs:
+    """`x` and `lengths`, int64 (batch,), one of them the whole length.
+
+    In half of the cases the padding is NaN, in the others it looks like data.
+    """
+    rng = np.random.default_rng(seed)
+    rows = _series(terms, batch, length, scale, rng)
+    lengths = rng.integers(terms.window.shortest, length + 1, size=batch)
+    lengths[rng.integers(batch)] = length
+    if seed % 2:
+        rows[np.arange(length) >= lengths[:, np.newaxis]] = np.nan
+    return {"x": rows, "lengths": lengths}
 
 
 def stream_inputs(
@@ -126,8 +188,8 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np
     return 2 * rng.random(shape) - 1
 
 
-def _lengths(shortest: int, context: int) -> tuple[int, ...]:
-    wanted = (shortest, context, context + 1, LONG)
+def _lengths(shortest: int, context: int, long: int = LONG) -> tuple[int, ...]:
+    wanted = (shortest, context, context + 1, long)
     return tuple(sorted({length for length in wanted if length >= shortest}))
 
 

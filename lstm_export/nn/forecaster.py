@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.contract import Forecast, Recurrent
 
@@ -63,10 +64,10 @@ class Forecaster(nn.Module):
         known = self.targets_of(x[:, -lag:])[:, : self.forecast.window.horizon]
         return add_back(predicted, known, lag)
 
-    def scaled(self, z: Tensor) -> Tensor:
+    def scaled(self, z: Tensor | PackedSequence) -> Tensor:
         """The trained part: (batch, context_length, features) to (batch, horizon, targets).
 
-        Both sides are differenced and scaled.
+        Both sides are differenced and scaled. Packed sequences may differ in length.
         """
         _, state = self.recurrent(z)
         hidden = state[0] if isinstance(state, tuple) else state

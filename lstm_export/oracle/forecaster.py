@@ -95,6 +95,58 @@ def stream(
     return outputs
 
 
+def feed_back(
+    terms: Forecast,
+    weights: Weights,
+    x: npt.NDArray[Any],
+    horizon: int,
+    future: npt.NDArray[Any] | None = None,
+) -> Array:
+    """`horizon` forecasts of a one-step model, (batch, horizon, targets): each is the next row.
+
+    x is (batch, sequence_length, features). Features that are no targets are known beforehand:
+    `future` (batch, horizon − 1 or more, those features, in their order) holds the rows after x.
+    Raises as `stream`, and InputError for a future that is too short.
+    """
+    names, targets = [[c.name for c in columns] for columns in (terms.features, terms.targets)]
+    if terms.window.horizon != 1 or not set(targets) <= set(names):
+        raise ContractError("a forecast of this model is no next row: it cannot be fed back")
+    rows, spec, lag = _rows("x", x, terms), terms.recurrent, terms.window.difference
+    batch = rows.shape[0]
+    known = [name for name in names if name not in targets]
+    if known and (future is None or future.shape[0] != batch or future.shape[1] < horizon - 1):
+        raise InputError(f"future: expected {horizon - 1} rows of {', '.join(known)}")
+    state = {"initial_h": np.zeros((spec.num_layers, batch, spec.state_size))}
+    if spec.cell == "lstm":
+        state["initial_c"] = np.zeros((spec.num_layers, batch, spec.hidden_size))
+    if lag:
+        state["initial_rows"], rows = rows[:, :lag], rows[:, lag:]
+    forecasts: list[Array] = []
+    for step in range(horizon):
+        outputs = stream(terms, weights, {"x": rows, **state})
+        forecasts.append(outputs["output"][:, -1, 0])
+        state = {name: outputs[name.replace("initial", "final")] for name in state}
+        values = {name: forecasts[-1][:, i] for i, name in enumerate(targets)}
+        if known and step + 1 < horizon:
+            assert future is not None
+            values |= {name: future[:, step, i] for i, name in enumerate(known)}
+        if step + 1 < horizon:
+            rows = np.stack([values[name] for name in names], axis=1)[:, np.newaxis]
+    return np.stack(forecasts, axis=1)
+
+
+def ragged(
+    terms: Forecast, weights: Weights, x: npt.NDArray[Any], lengths: npt.NDArray[Any]
+) -> Array:
+    """x (batch, sequence_length, features), of each row the first `lengths` steps, to (batch,
+    horizon, targets): every sequence alone. Raises as `forecast`."""
+    alone = [
+        forecast(terms, weights, row[np.newaxis, : int(length)])
+        for row, length in zip(x, lengths, strict=True)
+    ]
+    return np.concatenate(alone)
+
+
 def _forecasts(terms: Forecast, weights: Weights, last: Array, rows: Array) -> Array:
     """From the layers' last output (batch, width), and the raw rows known by then."""
     window, targets = terms.window, len(terms.targets)

@@ -6,7 +6,18 @@ Written apart from the exporter, so that both would have to err the same way.
 from __future__ import annotations
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Forecast, GraphSpec, TensorSpec
+from lstm_export.contract import (
+    BATCH,
+    FUTURE_LENGTH,
+    HORIZON,
+    SEQUENCE_LENGTH,
+    Forecast,
+    GraphSpec,
+    TensorSpec,
+)
+
+LATER = (LAYOUT.forecast, LAYOUT.ragged)
+"""Graphs that came later: older bundles lack them, and the runtime can do without."""
 
 
 def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
@@ -16,7 +27,8 @@ def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
     x = _tensor("x", BATCH, SEQUENCE_LENGTH, features)
     whole = GraphSpec((x,), (_tensor("output", BATCH, horizon, targets),))
     if not terms.causal:
-        return {LAYOUT.model: whole}
+        lengths = TensorSpec("lengths", "int64", (BATCH,))
+        return {LAYOUT.model: whole, LAYOUT.ragged: GraphSpec((x, lengths), whole.outputs)}
 
     layers = spec.num_layers
     state: dict[str, tuple[str | int, ...]] = {"h": (layers, BATCH, spec.state_size)}
@@ -31,7 +43,15 @@ def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
             *(_tensor(f"final_{name}", *axes) for name, axes in state.items()),
         ),
     )
-    return {LAYOUT.model: whole, LAYOUT.stream: stream}
+    graphs = {LAYOUT.model: whole, LAYOUT.stream: stream}
+    names = {column.name for column in terms.features}
+    if horizon == 1 and names >= {column.name for column in terms.targets}:
+        inputs = [x, TensorSpec("horizon", "int64", ())]
+        if features > targets:
+            inputs.append(_tensor("future", BATCH, FUTURE_LENGTH, features - targets))
+        ahead = _tensor("output", BATCH, HORIZON, targets)
+        graphs[LAYOUT.forecast] = GraphSpec(tuple(inputs), (ahead,))
+    return graphs
 
 
 def _tensor(name: str, *axes: str | int) -> TensorSpec:

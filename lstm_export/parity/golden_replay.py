@@ -38,6 +38,12 @@ def golden_trials(
             for axis in axes
             if len(sizes.get(axis, ())) < 2
         ]
+        counts = [t.name for t in spec.inputs if t.dtype.startswith("int") and t.axes == ()]
+        problems += [
+            f"{where}: every case of {graph} has the same {name}, so a baked one would go unseen"
+            for name in counts
+            if len({trial.inputs[name].item() for trial in own if name in trial.inputs}) < 2
+        ]
         names = {tensor.name for tensor in spec.outputs}
         problems += [
             f"{where}: {graph} {trial.case} answers {sorted(trial.reference)}, not {sorted(names)}"

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.compare.cases import Case, case_inputs, shape_matrix, stream_matrix
+from lstm_export.compare.cases import (
+    Case,
+    case_inputs,
+    feedback_matrix,
+    ragged_matrix,
+    shape_matrix,
+    stream_matrix,
+)
 from lstm_export.contract import BATCH, Forecast, GraphSpec, TensorSpec
 from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors
@@ -33,9 +40,9 @@ def live_trials(
 ) -> Iterator[Trial]:
     """Every case of the matrix for one graph; for a stream, some of them in chunks as well."""
     stream = graph == LAYOUT.stream
-    cases = stream_matrix(terms) if stream else shape_matrix(terms)
+    cases = _MATRICES[graph](terms)
     middle = terms.window.context_length + 1
-    for length, group in itertools.groupby(sorted(cases, key=_length), key=_length):
+    for (length, *_), group in itertools.groupby(sorted(cases, key=_shape), key=_shape):
         for together in _portions(list(group), length * _width(terms)):
             inputs = [case_inputs(terms, case) for case in together]
             # The rows of a batch do not touch each other: the oracle answers many cases at once.
@@ -58,8 +65,18 @@ def chunk_lengths(length: int) -> tuple[int, ...]:
     raise AssertionError("itertools.cycle does not end")
 
 
-def _length(case: Case) -> int:
-    return case.length
+_MATRICES = {
+    LAYOUT.model: shape_matrix,
+    LAYOUT.stream: stream_matrix,
+    LAYOUT.forecast: feedback_matrix,
+    LAYOUT.ragged: ragged_matrix,
+}
+
+
+def _shape(case: Case) -> tuple[int, ...]:
+    """What cases that are answered together have in common, the length first."""
+    future = (case.horizon or 0) - case.seed % 2
+    return case.length, case.horizon or 0, future
 
 
 def _width(terms: Forecast) -> int:
@@ -84,6 +101,8 @@ def _join(inputs: Sequence[Tensors], specs: Sequence[TensorSpec]) -> dict[str, n
         spec.name: np.concatenate(
             [given[spec.name] for given in inputs], axis=spec.axes.index(BATCH)
         )
+        if BATCH in spec.axes
+        else inputs[0][spec.name]
         for spec in specs
     }
 

@@ -139,9 +139,9 @@ def _series_section(
 
 
 def _usual_horizon(description: Description) -> int:
-    window, season = description.forecast.window, description.metrics.get("season")
-    if window.horizon > 1 or not description.forecast.feeds_back:
-        return window.horizon
+    terms, season = description.forecast, description.metrics.get("season")
+    if not terms.feeds_back or terms.known:
+        return terms.window.horizon
     return season if isinstance(season, int) and 1 < season <= 400 else 12
 
 

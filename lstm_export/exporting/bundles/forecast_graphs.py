@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import (
     BATCH,
+    FUTURE_LENGTH,
+    HORIZON,
     SEQUENCE_LENGTH,
     Contract,
     Forecast,
     GraphSpec,
     TensorSpec,
 )
+from lstm_export.exporting.feedback.graph import feedback_graph
 from lstm_export.exporting.module import export_graph
 from lstm_export.exporting.target import Target
-from lstm_export.nn.forecaster import Forecaster, ForecasterStream
+from lstm_export.nn.forecaster import Forecaster
+from lstm_export.nn.forms import module_of
 
 
 def forecast_graphs(forecast: Forecast) -> dict[str, GraphSpec]:
-    """The graphs a forecaster has, by file name: `stream.onnx` only where it is causal."""
+    """The graphs a forecaster has, by file name.
+
+    `stream.onnx` where it is causal, and then `forecast.onnx` where a forecast can be fed back;
+    `ragged.onnx` where it has two directions.
+    """
     graphs = {LAYOUT.model: _model_spec(forecast)}
-    if forecast.causal:
-        graphs[LAYOUT.stream] = _stream_spec(forecast)
+    if not forecast.causal:
+        return {**graphs, LAYOUT.ragged: _ragged_spec(forecast)}
+    graphs[LAYOUT.stream] = _stream_spec(forecast)
+    if forecast.feeds_back:
+        graphs[LAYOUT.forecast] = _feedback_spec(forecast)
     return graphs
 
 
@@ -31,21 +42,26 @@ def export_forecast(model: Forecaster, graph: str, target: Target = "portable") 
     """One graph of `model`, by file name, as ONNX. Raises ExportError."""
     forecast = model.forecast
     spec = forecast_graphs(forecast)[graph]
-    shortest = forecast.window.shortest if graph == LAYOUT.model else 1
-    module: nn.Module = model if graph == LAYOUT.model else ForecasterStream(model).eval()
+    contract = Contract(task="forecast", graph=spec, forecast=forecast)
+    if graph == LAYOUT.forecast:
+        return feedback_graph(model, contract)
+    shortest = 1 if graph == LAYOUT.stream else forecast.window.shortest
     # Any length will do; one that no other size of the model equals keeps errors readable.
     example = {BATCH: 3, SEQUENCE_LENGTH: shortest + 6}
     return export_graph(
-        module,
-        [_zeros(tensor, example) for tensor in spec.inputs],
-        Contract(task="forecast", graph=spec, forecast=forecast),
+        module_of(model, graph),
+        [_example(tensor, example) for tensor in spec.inputs],
+        contract,
         shortest={SEQUENCE_LENGTH: shortest},
         target=target,
     )
 
 
-def _zeros(tensor: TensorSpec, example: dict[str, int]) -> Tensor:
-    return torch.zeros([example[a] if isinstance(a, str) else a for a in tensor.axes])
+def _example(tensor: TensorSpec, sizes: dict[str, int]) -> Tensor:
+    shape = [sizes[axis] if isinstance(axis, str) else axis for axis in tensor.axes]
+    if tensor.dtype == "int64":  # lengths, of sequences that fill the batch
+        return torch.full(shape, sizes[SEQUENCE_LENGTH])
+    return torch.zeros(shape)
 
 
 def _model_spec(forecast: Forecast) -> GraphSpec:
@@ -66,6 +82,20 @@ def _stream_spec(forecast: Forecast) -> GraphSpec:
         (_rows(forecast), *_state("initial", state)),
         (TensorSpec("output", "float32", output), *_state("final", state)),
     )
+
+
+def _feedback_spec(forecast: Forecast) -> GraphSpec:
+    inputs = [_rows(forecast), TensorSpec("horizon", "int64", ())]
+    if forecast.known:
+        rows = (BATCH, FUTURE_LENGTH, len(forecast.known))
+        inputs.append(TensorSpec("future", "float32", rows))
+    output = (BATCH, HORIZON, len(forecast.targets))
+    return GraphSpec(tuple(inputs), (TensorSpec("output", "float32", output),))
+
+
+def _ragged_spec(forecast: Forecast) -> GraphSpec:
+    whole = _model_spec(forecast)
+    return GraphSpec((*whole.inputs, TensorSpec("lengths", "int64", (BATCH,))), whole.outputs)
 
 
 def _rows(forecast: Forecast) -> TensorSpec:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from torch import nn
+
 from lstm_export.bundle.golden import GoldenCase
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.checkpoint import Weights
-from lstm_export.compare.cases import Case, case_inputs
-from lstm_export.contract import GraphSpec, Window
-from lstm_export.nn.forecaster import Forecaster, ForecasterStream
+from lstm_export.compare.cases import Case, Inputs, case_inputs
+from lstm_export.contract import Forecast, GraphSpec, Window
+from lstm_export.nn.forecaster import Forecaster
+from lstm_export.nn.forms import module_of
 from lstm_export.nn.reference import run_module
 from lstm_export.oracle import forecaster as oracle
 
@@ -26,28 +29,39 @@ def golden_candidates(
     Batch and length vary apart, raw values are small, usual and large.
     """
     terms = model.forecast
+    cases = {
+        LAYOUT.model: _model_cases(terms.window),
+        LAYOUT.stream: _STREAM_CASES,
+        LAYOUT.forecast: _feedback_cases(terms.window),
+        LAYOUT.ragged: _ragged_cases(terms.window),
+    }
+    for graph, spec in graphs.items():
+        module = module_of(model, graph)
 
-    def whole(case: Case) -> GoldenCase:
-        inputs = case_inputs(terms, case)
-        torch = run_module(model, graphs[LAYOUT.model], inputs)
-        exact = {"output": oracle.forecast(terms, weights, inputs["x"])}
-        return GoldenCase(LAYOUT.model, case.name, inputs, torch, exact)
+        def answered(
+            case: Case, graph: str = graph, spec: GraphSpec = spec, module: nn.Module = module
+        ) -> GoldenCase:
+            inputs = case_inputs(terms, case)
+            torch = run_module(module, spec, inputs)
+            return GoldenCase(
+                graph, case.name, inputs, torch, _exact(terms, weights, graph, inputs)
+            )
 
-    for case in _model_cases(terms.window):
-        yield map(whole, _seeds(case))
-    if LAYOUT.stream not in graphs:
-        return
-    stream = ForecasterStream(model).eval()
+        for case in cases[graph]:
+            yield map(answered, _seeds(case))
 
-    def streamed(case: Case) -> GoldenCase:
-        inputs = case_inputs(terms, case)
-        torch = run_module(stream, graphs[LAYOUT.stream], inputs)
-        return GoldenCase(
-            LAYOUT.stream, case.name, inputs, torch, oracle.stream(terms, weights, inputs)
-        )
 
-    for case in _STREAM_CASES:
-        yield map(streamed, _seeds(case))
+def _exact(terms: Forecast, weights: Weights, graph: str, inputs: Inputs) -> Inputs:
+    """What the oracle answers."""
+    if graph == LAYOUT.stream:
+        return {**oracle.stream(terms, weights, inputs)}
+    x = inputs["x"]
+    if graph == LAYOUT.forecast:
+        steps, future = int(inputs["horizon"]), inputs.get("future")
+        return {"output": oracle.feed_back(terms, weights, x, steps, future)}
+    if graph == LAYOUT.ragged:
+        return {"output": oracle.ragged(terms, weights, x, inputs["lengths"])}
+    return {"output": oracle.forecast(terms, weights, x)}
 
 
 def _seeds(case: Case) -> list[Case]:
@@ -62,6 +76,26 @@ def _model_cases(window: Window) -> list[Case]:
         Case(2, usual + 1, "typical", None, seed=2),
         Case(2, shortest + 2, "tiny", None, seed=3),
         Case(2, shortest + 3, "large", None, seed=4),
+    ]
+
+
+def _feedback_cases(window: Window) -> list[Case]:
+    shortest, usual = window.shortest, window.history
+    return [
+        Case(1, shortest, "typical", None, seed=0, horizon=1),
+        Case(3, usual, "typical", None, seed=1, horizon=12),
+        Case(2, usual + 1, "tiny", None, seed=2, horizon=5),
+        Case(1, shortest + 3, "large", None, seed=3, horizon=2),
+    ]
+
+
+def _ragged_cases(window: Window) -> list[Case]:
+    shortest, usual = window.shortest, window.history
+    return [
+        Case(1, shortest, "typical", None, seed=0, ragged=True),
+        Case(3, usual + 1, "typical", None, seed=1, ragged=True),
+        Case(5, shortest + 4, "tiny", None, seed=2, ragged=True),
+        Case(2, shortest + 3, "large", None, seed=3, ragged=True),
     ]
 
 

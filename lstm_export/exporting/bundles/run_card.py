@@ -39,7 +39,8 @@ def run_card(forecast: Forecast, name: str, parity: ParitySummary) -> str:
         outputs=len(forecast.targets),
         features=markdown(", ".join(c.name for c in forecast.features)),
         targets=markdown(", ".join(c.name for c in forecast.targets)),
-        causal=forecast.causal,
+        forecast=forecast,
+        known=markdown(", ".join(c.name for c in forecast.known)),
         parity=parity,
     )
 

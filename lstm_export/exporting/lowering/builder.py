@@ -1,4 +1,4 @@
-"""Nodes in place of one node, and the constants they need."""
+"""New nodes and the constants they need: for a graph of their own, or in place of one node."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from onnx_ir import tape
 Floats = npt.NDArray[np.floating]
 
 
-class Builder:
-    """Records what replaces `node`.
+class Nodes:
+    """Records nodes in `tape`.
 
     Constants become initializers of `graph`, the main one, which the bodies of loops see too.
     """
 
-    def __init__(self, graph: ir.Graph, node: ir.Node) -> None:
-        self.graph, self.node = graph, node
-        self.tape = tape.Tape()
+    def __init__(self, graph: ir.Graph) -> None:
+        self.graph, self.tape = graph, tape.Tape()
 
     def op(
         self, op_type: str, inputs: Sequence[ir.Value | None], attributes: Any = None
@@ -80,6 +79,14 @@ class Builder:
         value.shape = ir.Shape(array.shape)
         self.graph.register_initializer(value)
         return value
+
+
+class Builder(Nodes):
+    """Records what replaces `node`."""
+
+    def __init__(self, graph: ir.Graph, node: ir.Node) -> None:
+        super().__init__(graph)
+        self.node = node
 
     def replace(self, outputs: Sequence[ir.Value]) -> None:
         """Puts what was recorded where the node stands, `outputs` for its outputs."""

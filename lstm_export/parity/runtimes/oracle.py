@@ -34,4 +34,14 @@ def reference(subject: Subject) -> Runner:
         return lambda inputs: {"output": forecaster.forecast(terms, weights, inputs["x"])}
     if subject.graph == LAYOUT.stream:
         return lambda inputs: forecaster.stream(terms, weights, inputs)
+    if subject.graph == LAYOUT.forecast:
+        return lambda inputs: {
+            "output": forecaster.feed_back(
+                terms, weights, inputs["x"], int(inputs["horizon"]), inputs.get("future")
+            )
+        }
+    if subject.graph == LAYOUT.ragged:
+        return lambda inputs: {
+            "output": forecaster.ragged(terms, weights, inputs["x"], inputs["lengths"])
+        }
     raise OptionError(f"the oracle has no equations for {subject.graph}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lstm_export.bundle.layout import LAYOUT
 from lstm_export.errors import MissingExtraError, OptionError
 from lstm_export.parity.expected import graphs_of
 from lstm_export.parity.runtimes.registry import Runner, Subject, weights_of
@@ -15,14 +14,12 @@ def open_graph(subject: Subject) -> Runner:
         from lstm_export.nn.build import build
     except ImportError:
         raise MissingExtraError("torch", "train", "verifying against a run") from None
-    from lstm_export.nn.forecaster import ForecasterStream
+    from lstm_export.nn.forms import module_of
     from lstm_export.nn.reference import run_module
 
     graphs = graphs_of(checkpoint.description.forecast)
     if subject.graph not in graphs:
         raise OptionError(f"the run has no module for {subject.graph}")
     spec = graphs[subject.graph]
-    model = build(checkpoint)
-    module = model if subject.graph == LAYOUT.model else ForecasterStream(model).eval()
-
+    module = module_of(build(checkpoint), subject.graph)
     return lambda inputs: run_module(module, spec, inputs)

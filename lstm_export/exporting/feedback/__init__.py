@@ -1,0 +1,1 @@
+"""`forecast.onnx`: a one-step forecaster that goes on from its own forecasts, in one run."""
