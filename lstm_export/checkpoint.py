@@ -18,7 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.contract import FORMAT_VERSION, DataOrigin, Forecast, checked_version
+from lstm_export.contract import (
+    FORMAT_VERSION,
+    DataOrigin,
+    Forecast,
+    Intervals,
+    checked_version,
+)
 from lstm_export.decode import decode
 from lstm_export.errors import CheckpointError, MissingExtraError
 from lstm_export.files import write_atomic
@@ -39,6 +45,8 @@ class Description:
     metrics: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str = ""
+    intervals: Intervals | None = None
+    """None where no part of the data was left for them."""
 
 
 @dataclass(frozen=True, slots=True)

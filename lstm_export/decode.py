@@ -28,6 +28,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise _wrong(where, "a list", value)
+        if arguments[0] is float and {*map(type, value)} <= {float}:
+            return tuple(value)  # a manifest may hold thousands, and is read at every start
         return tuple(_decode(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin in (dict, Mapping):
         if not isinstance(value, Mapping):

@@ -11,12 +11,15 @@ from dataclasses import asdict, field
 from typing import Any, Literal
 
 from lstm_export.bundle.digest import sha256_hex
+from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import (
     FORMAT_VERSION,
     Contract,
     DataOrigin,
     Forecast,
     GraphSpec,
+    Intervals,
+    Start,
     checked_version,
 )
 from lstm_export.decode import decode
@@ -70,16 +73,29 @@ class Manifest:
     forecast: Forecast | None = None
     variants: dict[str, str] = field(default_factory=dict)
     parity: ParitySummary | None = None
+    intervals: Intervals | None = None
+    stream_start: dict[str, Start] | None = None
+    independent_rows: bool | None = None
+    """Whether each row of a batch has the outputs that it has alone; None where nobody asked."""
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Whether a batch may be run in parts, or single rows as one batch."""
+        return self.task == "forecast" if self.independent_rows is None else self.independent_rows
 
     def contract(self, graph: str) -> Contract:
         """The contract of one graph of the bundle, by file name."""
         if graph not in self.graphs:
             raise BundleError(f"the bundle has no {graph}; it has {', '.join(sorted(self.graphs))}")
-        return Contract(task=self.task, graph=self.graphs[graph], forecast=self.forecast)
+        start = self.stream_start if graph == LAYOUT.stream else None
+        return Contract(self.task, self.graphs[graph], self.forecast, start)
 
     def to_bytes(self) -> bytes:
         """The manifest file, its checksum filled in."""
         body = {"format_version": FORMAT_VERSION, "checksum": _BLANK, **asdict(self)}
+        for name in ("intervals", "stream_start", "independent_rows"):
+            if body[name] is None:  # as manifests were before there were any
+                del body[name]
         text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         digest = sha256_hex(text.encode())
         return text.replace(f'"checksum": "{_BLANK}"', f'"checksum": "{digest}"', 1).encode()

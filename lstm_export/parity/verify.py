@@ -182,6 +182,11 @@ def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
     description = checkpoint.description
     terms = None if manifest.forecast is None else asdict(manifest.forecast)
     lines = differences("forecast", terms, asdict(description.forecast))
+    widths, own = (
+        None if found is None else asdict(found)
+        for found in (manifest.intervals, description.intervals)
+    )
+    lines += differences("intervals", widths, own)
     found = [Failure("contract", f"the manifest is not of this run: {line}") for line in lines]
     origin = manifest.provenance
     data = None if origin.data is None else asdict(origin.data)

@@ -14,6 +14,7 @@ import torch
 import lstm_export
 from lstm_export.checkpoint import Description, read_checkpoint, read_description, write_checkpoint
 from lstm_export.data.series import Series
+from lstm_export.data.windows import window_targets
 from lstm_export.data.write import write_table
 from lstm_export.errors import DataError, LstmExportError, OptionError
 from lstm_export.nn.forecaster import Forecaster
@@ -21,13 +22,15 @@ from lstm_export.nn.initialise import initialise
 from lstm_export.training.batches import WindowBatches
 from lstm_export.training.check import check
 from lstm_export.training.config import differences, resolve, to_toml
+from lstm_export.training.conformal import calibrate, test_coverage
 from lstm_export.training.device import open_fabric, quiet_torch, threads
-from lstm_export.training.evaluate import prediction_columns, test_forecasts, test_metrics
+from lstm_export.training.evaluate import MODEL, prediction_columns, test_forecasts, test_metrics
 from lstm_export.training.loop import Loop
 from lstm_export.training.memory import kept_memory
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.prepare import Prepared, prepare
 from lstm_export.training.progress import Progress
+from lstm_export.training.residuals import residuals_ahead
 from lstm_export.training.run_folder import (
     OPTIONS,
     PREDICTIONS,
@@ -92,7 +95,10 @@ def train(
             finished = read_checkpoint(out).description
             return _result(out, finished, prepared, notes, was_finished=True)
     if options.validation == 0:
-        notes.append("no validation part: all epochs are trained and the last weights are kept")
+        notes.append(
+            "no validation part: all epochs are trained and the last weights are kept, and "
+            "forecasts have no intervals"
+        )
     if state is None:
         _refuse_too_large(prepared)
         begin(out, to_toml(prepared.options))
@@ -221,9 +227,12 @@ def _finish(
     forecasts = test_forecasts(model, series, starts.test, prepared.season)
     columns = prediction_columns(forecasts, series, starts.test, window)
     write_table(out / PREDICTIONS, columns, force=True)
+    intervals = calibrate(residuals_ahead(model, series, starts.validation))
+    missed = window_targets(series, starts.test, window) - forecasts[MODEL]
     best = best_epoch(history)
     metrics: dict[str, Any] = {
         **test_metrics(forecasts, series, starts.test, window),
+        "test_coverage": test_coverage(intervals, missed[:, 0], series.targets),
         "season": prepared.season,
         "windows": {name: len(getattr(starts, name)) for name in ("train", "validation", "test")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -242,6 +251,7 @@ def _finish(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
+        intervals=intervals,
     )
     weights = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
     write_checkpoint(out, description, weights)

@@ -49,6 +49,7 @@ def export_run(run: Path, path: Path, *, force: bool, target: Target) -> Manifes
         forecast=description.forecast,
         variants={"float32": LAYOUT.model},
         parity=parity,
+        intervals=description.intervals,
     )
     card = run_card(description.forecast, description.data.name, parity)
     contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
