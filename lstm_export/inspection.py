@@ -12,7 +12,7 @@ from lstm_export.bundle.manifest import ParitySummary, Provenance
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx, read_onnx
 from lstm_export.bundle.read import open_bundle
 from lstm_export.checkpoint import DESCRIPTION, WEIGHTS, checked_weights, is_run, read_description
-from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec
+from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec, Intervals
 from lstm_export.errors import BundleError, ChecksumError
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -53,6 +53,7 @@ class Inspection:
     provenance: Provenance | None = None
     verified: ParitySummary | None = None
     """The verdict at export; None where there was none."""
+    intervals: Intervals | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, under the names of the fields."""
@@ -117,6 +118,7 @@ def _bundle(path: Path) -> Inspection:
         graphs,
         manifest.provenance,
         manifest.parity,
+        manifest.intervals,
     )
 
 
@@ -155,6 +157,7 @@ def _run(path: Path) -> Inspection:
             description.metrics,
             description.versions,
         ),
+        intervals=description.intervals,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from lstm_export.cli.console import Json, emit, emit_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lstm_export.contract import Forecast
+    from lstm_export.contract import Forecast, Intervals
     from lstm_export.inspection import GraphFacts, Inspection
 
 
@@ -29,7 +30,8 @@ def inspect(
     window, input_scaling, target_scaling, recurrent, time; null for other tasks), graphs (by
     file: spec with inputs and outputs, opset_version, ir_version, producer, operators, cells,
     weights, external_files), provenance (source_kind, data, seed, metrics, versions), verified
-    (the verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none).
+    (the verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none),
+    intervals (levels; residuals by step; half_widths by level, target and step; null if none).
     """
     from lstm_export.inspection import inspect_path
 
@@ -51,6 +53,8 @@ def _lines(found: Inspection) -> Iterator[Line]:
     yield "task", found.task
     if found.forecast:
         yield from _forecast_lines(found.forecast)
+        if found.kind != "onnx file":
+            yield from _interval_lines(found.intervals)
     yield "parameters", f"{found.parameters:,}"
     for name, facts in found.graphs.items():
         yield from _graph_lines(name, facts)
@@ -85,6 +89,20 @@ def _forecast_lines(terms: Forecast) -> Iterator[Line]:
     if terms.time:
         yield "time", f"{terms.time.column}, {terms.time.step} {terms.time.unit} apart"
     yield "streams", "yes" if terms.causal else "no: it reads in two directions"
+
+
+def _interval_lines(found: Intervals | None) -> Iterator[Line]:
+    if found is None:
+        yield "intervals", "none"
+        return
+    for steps, group in groupby(range(len(found.levels)), key=found.steps):
+        levels = ", ".join(f"{found.levels[i]:g}" for i in group)
+        counts = sorted({found.residuals[0], found.residuals[steps - 1]}, reverse=True)
+        yield (
+            "intervals",
+            f"{levels}: {steps} step{'s' if steps > 1 else ''} ahead, from "
+            f"{' to '.join(map(str, counts))} residuals each",
+        )
 
 
 def _graph_lines(name: str, facts: GraphFacts) -> Iterator[Line]:
