@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -70,19 +69,35 @@ class ForecastModel:
             self._quick.seen(x, result, shape, answer, batch, length)
         return result
 
-    def forecast(self, history: object, horizon: int | None = None) -> Array:
+    def forecast(
+        self,
+        history: object,
+        horizon: int | None = None,
+        *,
+        future: Mapping[str, object] | None = None,
+    ) -> Array:
         """The next `horizon` rows of the targets: (horizon, targets) or (batch, horizon, targets).
 
         `history` is what a call takes; its last `window.history` rows are used. `horizon` None is
-        the trained one. A model that predicts one row of all its features goes further by taking
-        its forecasts as new rows; every other refuses more than it was trained for. Raises
-        InputError or OptionError.
+        the trained one. A model that predicts one row goes further by taking its forecasts as new
+        rows; features that it does not predict are then given by name in `future`, each
+        (horizon,), the same for every series, or (batch, horizon): the values of the rows after
+        the history, of which the last is never needed and may be left out. A model that was
+        trained on a longer horizon predicts it at once, refuses more, and has no use for `future`.
+        Raises InputError or OptionError.
         """
-        steps = self._steps(horizon)
-        sequences = self._feed.read(_named_x(history), last=self._terms.window.history)
-        if steps > self._terms.window.horizon:
-            return sequences.map(lambda x: self._feed_back(x, steps))
-        return sequences.map(lambda x: self._run(x)[:, :steps])
+        from lstm_export.runtime import horizon as ahead
+
+        terms = self._terms
+        steps = ahead.checked_steps(terms, horizon, future)
+        sequences = self._feed.read(_named_x(history), last=terms.window.history)
+        known = None
+        if future is not None:
+            from lstm_export.runtime.future import read_future
+
+            batch = sum(len(x) for _, x in sequences.groups)
+            known = read_future(terms, future, steps, batch, check=self._on_nonfinite == "raise")
+        return ahead.forecast(terms, self._graphs, self._run, sequences, steps, known)
 
     def stream(self, batch: int = 1) -> ForecastStream:
         """A new stream over `batch` series.
@@ -114,50 +129,6 @@ class ForecastModel:
 
         pieces = side_by_side(lambda rows: session.run({"x": x[rows]})[0], batch, how.shards)
         return np.concatenate(pieces)
-
-    def _steps(self, horizon: int | None) -> int:
-        trained = self._terms.window.horizon
-        if horizon is None:
-            return trained
-        try:
-            steps = operator.index(horizon)
-        except TypeError:
-            steps = 0
-        if steps < 1 or isinstance(horizon, bool):
-            raise OptionError(f"horizon must be an integer ≥ 1, got {horizon!r}")
-        if steps > trained > 1:
-            raise OptionError(
-                f"horizon {steps}: this model predicts {trained} steps at once and no further; "
-                f"ask for at most {trained}, or train one with --horizon {steps}"
-            )
-        if steps > trained and not self._terms.feeds_back:
-            targets = {column.name for column in self._terms.targets}
-            others = [c.name for c in self._terms.features if c.name not in targets]
-            reason = (
-                f"it would need future values of {', '.join(others)}, which it does not predict"
-            )
-            if not others:
-                reason = "its targets are not its features in the same order"
-            raise OptionError(
-                f"horizon {steps}: this model predicts one step, and {reason}; "
-                f"ask for 1, or train one with --horizon {steps}"
-            )
-        return steps
-
-    def _feed_back(self, x: Float32, steps: int) -> Array:
-        if self._terms.causal and self._graphs.has(LAYOUT.stream):
-            stream = self.stream(len(x))
-            outputs = [stream.advance(x)[:, -1]]
-            while len(outputs) < steps:
-                outputs.append(stream.advance(outputs[-1])[:, -1])
-            return np.concatenate(outputs, axis=1)
-        outputs = [self._run(x)]
-        while len(outputs) < steps:
-            x = np.concatenate([x, outputs[-1]], axis=1)
-            # One direction: as a stream, which remembers all. Two: the window it was trained on.
-            x = x if self._terms.causal else x[:, -self._terms.window.history :]
-            outputs.append(self._run(x))
-        return np.concatenate(outputs, axis=1)
 
 
 def _named_x(feed: object) -> object:
