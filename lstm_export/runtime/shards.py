@@ -21,7 +21,7 @@ def side_by_side(run: Callable[[slice], T], rows: int, shards: int) -> Sequence[
     """
     cuts = [rows * i // shards for i in range(shards + 1)]
     pieces = [slice(a, b) for a, b in pairwise(cuts) if b > a]
-    others = [_workers().submit(run, piece) for piece in pieces[1:]]
+    others = [workers().submit(run, piece) for piece in pieces[1:]]
     try:
         first = run(pieces[0])
     finally:
@@ -35,7 +35,8 @@ _lock = threading.Lock()
 _executor: Executor | None = None
 
 
-def _workers() -> Executor:
+def workers() -> Executor:
+    """The threads that all models share."""
     global _executor
     if _executor is None:
         with _lock:
