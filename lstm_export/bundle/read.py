@@ -110,7 +110,7 @@ def _check(path: str, entry: FileEntry) -> None:
         _read_checked(path, entry)
         return
     _refuse_size(path, entry)
-    _refuse_change(path, entry, sha256_of_pieces(_pieces(path)))
+    _refuse_change(path, entry, sha256_of_pieces(pieces(path)))
 
 
 def _refuse_size(path: str, entry: FileEntry) -> None:
@@ -125,7 +125,8 @@ def _refuse_change(path: str, entry: FileEntry, digest: str) -> None:
         raise ChecksumError(f"{path} was changed after it was written: its sha256 does not match")
 
 
-def _pieces(path: str) -> Iterator[bytes]:
+def pieces(path: str) -> Iterator[bytes]:
+    """The bytes of a file, some at a time. Raises BundleError."""
     try:
         with open(path, "rb") as stream:
             while piece := stream.read(_LARGE):

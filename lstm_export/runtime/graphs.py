@@ -22,7 +22,9 @@ class Graphs:
     """The ONNX files of one model by name, and the settings they run with.
 
     `read(name)` gives a file's checked bytes, or its path where weights lie beside it. `work` is
-    what one step of one row costs, as `settings.plan` counts it.
+    what one step of one row costs, as `settings.plan` counts it. `independent_rows` says whether
+    each row of a batch has the outputs that it has alone; `stream_start` has the states of the
+    stream graph that do not begin at zero; `notes` are what the export has to say.
     """
 
     def __init__(
@@ -34,11 +36,16 @@ class Graphs:
         providers: Sequence[str],
         settings: Settings | Callable[[int, int], Settings],
         work: int,
+        independent_rows: bool = True,
+        stream_start: Mapping[str, object] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self._specs, self._read, self._where = specs, read, where
         self.providers = tuple(providers)
         self.settings = settings
         self.work, self.cores = work, available_cores()
+        self.independent_rows, self.stream_start = independent_rows, stream_start
+        self.notes = tuple(notes)
         self._sessions: dict[tuple[object, ...], Session] = {}
         self._lock = threading.Lock()
 
@@ -60,6 +67,21 @@ class Graphs:
     def plan(self, batch: int, length: int) -> Plan:
         """How inputs of this shape are run."""
         return plan(self.settings_for(batch, length), self.work, batch, length, self.cores)
+
+    def sha256(self, name: str) -> str:
+        """The sha256 of one graph, and of the files with its weights where it has any."""
+        from lstm_export.bundle.digest import sha256_hex, sha256_of_pieces
+
+        body = self._read(name)
+        if isinstance(body, bytes):
+            return sha256_hex(body)
+        from pathlib import Path
+
+        from lstm_export.bundle.onnx_file import read_onnx
+        from lstm_export.bundle.read import pieces
+
+        others = [Path(body).parent / name for name in sorted(read_onnx(body).external_files)]
+        return sha256_of_pieces(piece for path in (body, *others) for piece in pieces(str(path)))
 
     def fixed(self, name: str) -> int:
         """How many sessions on one graph have axes of fixed size."""
