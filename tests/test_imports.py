@@ -37,14 +37,15 @@ ALLOWED = {
     "demo": ("errors files report", "data training exporting parity bench"),
     "cli": (
         "errors contract",
-        "files data checkpoint training exporting runtime parity report inspection doctor demo",
+        "files data checkpoint training exporting runtime parity report inspection doctor demo "
+        "bench",
     ),
 }
 HEAVY = (
     *("torch", "onnx", "onnx_ir", "onnxscript", "lightning_fabric", "safetensors", "tomli_w"),
     *("polars", "pandas", "scipy", "matplotlib", "jinja2"),
 )
-BASE = ("data", "oracle", "compare", "bundle", "runtime", "parity", "doctor", "cli")
+BASE = ("data", "oracle", "compare", "bundle", "runtime", "parity", "bench", "doctor", "cli")
 NUMPY_ONLY = ("data", "oracle", "compare", "bundle")
 
 

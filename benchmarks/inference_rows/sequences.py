@@ -38,7 +38,7 @@ def sequence_row(name: str, config: Config, folder: Path, seconds: float) -> Row
     feeds, tensor = {"x": x}, torch.from_numpy(x)
     model = lstm_export.load(path)
     file = path / "model.onnx"
-    plain, stock = plain_runner(file.read_bytes(), str(file)), stock_graph(module, tensor[:, :2])
+    plain, stock = plain_runner(file.read_bytes(), str(file)), stock_graph(module, (tensor,))
     stock_run = plain_runner(stock, "the stock graph")
     identity = onnxruntime.InferenceSession(
         identity_graph(3), _one_thread(), providers=["CPUExecutionProvider"]

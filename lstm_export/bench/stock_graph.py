@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 AXES = ("batch", "sequence_length")
 
 
-def stock_graph(module: nn.Module, x: torch.Tensor) -> bytes:
-    """`module`, of one input (batch, sequence_length, features), with both axes dynamic.
+def stock_graph(
+    module: nn.Module, args: tuple[torch.Tensor, ...], names: Sequence[str] = ("x",)
+) -> bytes:
+    """`module`, called with `args`, with the first two axes of every input dynamic.
 
     By `torch.onnx.export(dynamo=False)`: the other exporter bakes the length of a recurrent layer
     in, and its graph has more nodes and is slower. Raises what the exporter raises.
@@ -26,15 +28,17 @@ def stock_graph(module: nn.Module, x: torch.Tensor) -> bytes:
     import torch
 
     buffer = io.BytesIO()
+    axes = {
+        name: dict(enumerate(AXES[: value.dim()])) for name, value in zip(names, args, strict=True)
+    }
     with quiet():
         torch.onnx.export(
             module,
-            (x,),
+            args,
             buffer,  # type: ignore[arg-type]
             dynamo=False,
-            input_names=["x"],
-            output_names=["output"],
-            dynamic_axes={"x": dict(enumerate(AXES)), "output": {0: AXES[0]}},
+            input_names=list(names),
+            dynamic_axes=axes,
             opset_version=18,
         )
     return buffer.getvalue()

@@ -10,18 +10,28 @@ from lstm_export.bench.interleave import Contender
 from lstm_export.bench.limit import cores
 
 
+def inference(call: Callable[[], object]) -> Callable[[], object]:
+    """`call` in inference mode."""
+    import torch
+
+    def run() -> object:
+        with torch.inference_mode():
+            return call()
+
+    return run
+
+
 def torch_contenders(name: str, call: Callable[[], object]) -> list[Contender]:
     """`call` in inference mode, at one thread and at as many as there are cores."""
     import torch
 
-    def inference() -> object:
-        with torch.inference_mode():
-            return call()
-
     return [
-        Contender(f"{name}, {threads} thread{'s' if threads > 1 else ''}", inference, prepare)
+        Contender(
+            f"{name}, {threads} thread{'s' if threads > 1 else ''}",
+            inference(call),
+            partial(torch.set_num_threads, threads),
+        )
         for threads in dict.fromkeys((1, cores()))
-        for prepare in [partial(torch.set_num_threads, threads)]
     ]
 
 

@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from lstm_export import __version__
+from lstm_export.cli.bench import bench
 from lstm_export.cli.data import data
 from lstm_export.cli.demo import demo
 from lstm_export.cli.doctor import doctor
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, data, train, export, verify, predict, inspect, doctor):
+for command in (demo, data, train, export, verify, predict, inspect, doctor, bench):
     app.command()(command)
 
 

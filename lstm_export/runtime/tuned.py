@@ -1,0 +1,132 @@
+"""Settings that `lstm-export bench --tune` measured on this machine, read from the user's cache.
+
+    CACHE/tuned/HASH.json    HASH is that of the model; inside, by machine and by class of shapes
+
+A file that is missing, damaged, of another machine or of another version counts as not there: the
+rule of `settings.py` decides then, as it does for shapes that were never measured. Nothing here
+writes, and a model without such a file pays for one attempt to open it.
+"""
+
+# Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lstm_export.bundle.digest import sha256_hex
+from lstm_export.bundle.manifest import Manifest
+from lstm_export.errors import BundleError, LstmExportError
+from lstm_export.runtime.settings import Settings, available_cores, checked
+
+VARIABLE = "LSTM_EXPORT_CACHE"
+CACHE_VERSION = 1
+_FOLDER = "tuned"
+_LARGEST = 1 << 20
+
+
+def tuned(model: Manifest | str) -> Callable[[int, int], Settings] | None:
+    """What was measured for a bundle, or for the ONNX file at a path, on this machine.
+
+    None if nothing was, or it is unreadable. The function takes (batch, sequence_length) and gives
+    the settings of their class; for a class that was not measured, settings that leave everything
+    to the rule.
+    """
+    if not os.path.isdir(os.path.join(cache_folder(), _FOLDER)):
+        return None
+    document = read_cache(cache_file(model_hash(model)))
+    if document is None:
+        return None
+    try:
+        entry = document["machines"].get(machine())
+        if entry is None:
+            return None
+        settings = {
+            name: checked(Settings(**one["settings"])) for name, one in entry["classes"].items()
+        }
+    except (LstmExportError, KeyError, TypeError, AttributeError):
+        return None
+    default = Settings()
+    return lambda batch, length: settings.get(shape_class(batch, length), default)
+
+
+def shape_class(batch: int, length: int) -> str:
+    """The name of the shapes that are run alike: both sizes to a factor of two.
+
+    One class are all batches and all lengths of one number of binary digits: 32 to 63, 64 to 127.
+    """
+    rows, steps = (1 << max(size, 1).bit_length() - 1 for size in (batch, length))
+    return f"batch {rows}, length {steps}"
+
+
+def read_cache(path: str) -> dict[str, Any] | None:
+    """The document at `path`, if it is there, whole, and of this version."""
+    try:
+        with open(path, "rb") as file:
+            document = json.loads(file.read(_LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("format_version") != CACHE_VERSION:
+        return None
+    return document if isinstance(document.get("machines"), dict) else None
+
+
+def cache_file(hashed: str) -> str:
+    """Where the settings of the model of that hash are, or would be."""
+    return os.path.join(cache_folder(), _FOLDER, f"{hashed}.json")
+
+
+def cache_folder(environment: Mapping[str, str] | None = None, system: str = sys.platform) -> str:
+    """The user's folder for what can be measured again: LSTM_EXPORT_CACHE, else the system's own.
+
+    That is XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows.
+    """
+    known = os.environ if environment is None else environment
+    if own := known.get(VARIABLE):
+        return own
+    if system == "win32":
+        home = known.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
+    elif system == "darwin":
+        home = os.path.expanduser("~/Library/Caches")
+    else:
+        # The specification has relative paths ignored.
+        home = known.get("XDG_CACHE_HOME", "")
+        home = home if os.path.isabs(home) else os.path.expanduser("~/.cache")
+    return os.path.join(home, "lstm-export")
+
+
+def model_hash(model: Manifest | str) -> str:
+    """One hash of everything in a bundle, by its manifest; or of the ONNX file at a path.
+
+    Raises BundleError if the file cannot be read.
+    """
+    if isinstance(model, Manifest):
+        files = sorted(model.files.items())
+        return sha256_hex("".join(f"{name} {entry.sha256}\n" for name, entry in files).encode())
+    try:
+        with open(model, "rb") as file:
+            return sha256_hex(file.read())
+    except OSError as error:
+        raise BundleError(f"cannot read {model}: {error.strerror or error}") from None
+
+
+def machine() -> str:
+    """What settings depend on besides the model: processor, cores, release of onnxruntime."""
+    import onnxruntime
+
+    return f"{processor()}, {available_cores()} cores, onnxruntime {onnxruntime.__version__}"
+
+
+def processor() -> str:
+    """The name of the processor, as its maker has it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key.strip() == "model name":
+                    return value.strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or platform.machine()
