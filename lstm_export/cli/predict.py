@@ -33,6 +33,10 @@ def predict(
         bool,
         typer.Option("--backtest", help="Replay the history instead, one step ahead, with errors."),
     ] = False,
+    coverage: Annotated[
+        float | None,
+        typer.Option("--coverage", help="Add intervals that hold so much of the truth, as 0.9."),
+    ] = None,
     series_id: Annotated[
         str | None, typer.Option("--series-id", help="The column that tells series apart.")
     ] = None,
@@ -52,9 +56,14 @@ def predict(
     per step (and series): its time, the series, and the targets in their own units; with
     --backtest each target's truth and, in TARGET_forecast, what was forecast one step before.
 
+    --coverage 0.9 adds TARGET_lower and TARGET_upper, between which nine of ten true values should
+    lie, step by step: intervals from the errors on the run's validation part. With --backtest it
+    says how many did.
+
     With --json: bundle, data, mode (forecast or backtest), targets (name to unit), columns, rows
-    (null with --out, which has them), out, plot, notes; for a forecast horizon; for a backtest
-    metrics (rmse and mae by target) and windows.
+    (null with --out, which has them), out, plot, notes; coverage (null without) and level (the
+    stored one that was taken for it, at least as high); for a forecast horizon; for a backtest
+    metrics (rmse and mae, and with --coverage covered, the share within, by target) and windows.
     """
     from lstm_export.data.load import load_table
     from lstm_export.data.write import csv_text, write_table
@@ -72,9 +81,14 @@ def predict(
         missing=cast("Missing", missing),
         truth=backtest,
     )
+    level = None if coverage is None else _level(model, coverage, 1 if backtest else horizon)
     run = _backtest if backtest else _forecast
-    columns, found, notes = run(model, series, horizon, series_id, plot)
+    columns, found, notes = run(model, series, horizon, coverage, series_id, plot)
     notes = [*series.notes, *notes]
+    if level != coverage:
+        notes.append(
+            f"no intervals for a coverage of {coverage:g} are stored: these are for {level:g}"
+        )
     for note in notes:
         say(f"note: {note}")
     if out is not None:
@@ -83,7 +97,8 @@ def predict(
     if plot is not None:
         say(f"wrote {plot}")
     for target, errors in found.get("metrics", {}).items():
-        say(f"{target}: RMSE {errors['rmse']:.4g}, MAE {errors['mae']:.4g} one step ahead")
+        within = f", {errors['covered']:.1%} within the interval" if "covered" in errors else ""
+        say(f"{target}: RMSE {errors['rmse']:.4g}, MAE {errors['mae']:.4g} one step ahead{within}")
     if not json:
         if out is None:
             emit_table(csv_text(columns))
@@ -94,6 +109,8 @@ def predict(
             "data": data,
             "mode": "backtest" if backtest else "forecast",
             "targets": {column.name: column.unit for column in model.terms.targets},
+            "coverage": coverage,
+            "level": level,
             **found,
             "columns": list(columns),
             "rows": _rows(columns) if out is None else None,
@@ -107,12 +124,24 @@ def predict(
 Result = tuple["Mapping[str, list[object]]", dict[str, Any], "Sequence[str]"]
 
 
-def _forecast(
-    model: Any, series: Any, horizon: int | None, series_id: str | None, plot: Path | None
-) -> Result:
-    from lstm_export.runtime.table import forecast_columns, forecast_series
+def _level(model: Any, coverage: float, horizon: int | None) -> float:
+    from lstm_export.runtime.intervals import band
 
-    forecasts, notes = forecast_series(model, series, horizon)
+    return band(model.intervals, coverage, horizon or model.terms.window.horizon).level
+
+
+def _forecast(
+    model: Any,
+    series: Any,
+    horizon: int | None,
+    coverage: float | None,
+    series_id: str | None,
+    plot: Path | None,
+) -> Result:
+    from lstm_export.runtime.columns import forecast_columns
+    from lstm_export.runtime.table import forecast_series
+
+    forecasts, notes = forecast_series(model, series, horizon, coverage)
     if plot is not None:
         from lstm_export.report.predict_plot import save_forecasts
 
@@ -122,11 +151,17 @@ def _forecast(
 
 
 def _backtest(
-    model: Any, series: Any, horizon: int | None, series_id: str | None, plot: Path | None
+    model: Any,
+    series: Any,
+    horizon: int | None,
+    coverage: float | None,
+    series_id: str | None,
+    plot: Path | None,
 ) -> Result:
-    from lstm_export.runtime.table import backtest, backtest_columns
+    from lstm_export.runtime.columns import backtest_columns
+    from lstm_export.runtime.table import backtest
 
-    replayed = backtest(model, series)
+    replayed = backtest(model, series, coverage)
     if plot is not None:
         from lstm_export.report.predict_plot import save_backtest
 
@@ -134,6 +169,8 @@ def _backtest(
     metrics = {
         name: {"rmse": replayed.rmse[name], "mae": replayed.mae[name]} for name in replayed.rmse
     }
+    for name, share in (replayed.covered or {}).items():
+        metrics[name]["covered"] = share
     columns = backtest_columns(model, series, replayed, series_id)
     return columns, {"metrics": metrics, "windows": len(replayed.rows)}, ()
 

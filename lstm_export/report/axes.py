@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from lstm_export.report.theme import light
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,6 +34,11 @@ def legend(axes: Axes) -> None:
     axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.2, columnspacing=1.4
     )
+
+
+def band(axes: Axes, x: Values, lower: Values, upper: Values, role: str) -> None:
+    """The room between two bounds, (points,) each, in the colour of `role`."""
+    axes.fill_between(x, lower, upper, color=light(role), alpha=0.18, linewidth=0, label="interval")
 
 
 def log_axis(axis: Any, values: Values, names: Mapping[float, str] | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.report.axes import FULL_WIDTH, MARKED, Values, legend, new_figure
+from lstm_export.report.axes import FULL_WIDTH, MARKED, Values, band, legend, new_figure
 from lstm_export.report.text import short
 from lstm_export.report.theme import light
 from lstm_export.report.thinning import thin
@@ -31,9 +31,10 @@ WHOLE = 150
 class SeriesPlot:
     """One target of one series, and what is forecast past its end.
 
-    `history` is (rows,) and `forecast` (steps,), in `unit`; `times` and `forecast_times` are their
-    timestamps as written. `gaps` are the rows before which something is missing, `validation` and
-    `test` the first rows of those parts.
+    `history` is (rows,) and `forecast` (steps,), in `unit`, as are the bounds of its intervals
+    `lower` and `upper`; `times` and `forecast_times` are their timestamps as written. `gaps` are
+    the rows before which something is missing, `validation` and `test` the first rows of those
+    parts.
     """
 
     target: str
@@ -42,6 +43,8 @@ class SeriesPlot:
     history: Values
     forecast_times: Sequence[str] = ()
     forecast: Values | None = None
+    lower: Values | None = None
+    upper: Values | None = None
     gaps: tuple[int, ...] = ()
     validation: int | None = None
     test: int | None = None
@@ -112,6 +115,8 @@ def _draw_series(axes: Axes, plot: SeriesPlot, ticks: int = 8) -> None:
             join_x, join_y = [x[-1], ahead_x[0]], [plot.history[-1], ahead[0]]
             axes.plot(join_x, join_y, color=light("forecast"), linewidth=1.1, ls=(0, (1, 1.5)))
         marker = "o" if len(steps) <= MARKED else ""
+        if plot.lower is not None and plot.upper is not None:
+            band(axes, ahead_x, plot.lower[steps], plot.upper[steps], "forecast")
         axes.plot(
             ahead_x,
             ahead,

@@ -19,6 +19,8 @@ from lstm_export.report.svg import drawing_style, image_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from lstm_export.report.axes import Values
+    from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.table import Backtest, SeriesForecast
 
 _KINDS = ("png", "svg", "pdf")
@@ -55,6 +57,8 @@ def save_forecasts(
                     series.target_values[rows, i],
                     forecast.times,
                     forecast.values[:, i].astype(np.float64),
+                    lower=_column(forecast.lower, i),
+                    upper=_column(forecast.upper, i),
                     gaps=tuple(gaps),
                     time_format=series.time.format if series.time else None,
                 )
@@ -84,10 +88,16 @@ def save_backtest(path: Path, terms: Forecast, series: Series, replayed: Backtes
                     replayed.truth[inside, i],
                     replayed.forecast[inside, i].astype(np.float64),
                     time_format=series.time.format if series.time else None,
+                    lower=None if replayed.lower is None else _column(replayed.lower[inside], i),
+                    upper=None if replayed.upper is None else _column(replayed.upper[inside], i),
                 )
             )
     with drawing_style():
         _save(path, predictions_figure(plots))
+
+
+def _column(bound: Array | None, target: int) -> Values | None:
+    return None if bound is None else bound[:, target].astype(np.float64)
 
 
 def _check_panels(number: int) -> None:

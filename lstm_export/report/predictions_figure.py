@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_export.report.axes import FULL_WIDTH, MARKED, Values, legend, new_figure
+from lstm_export.report.axes import FULL_WIDTH, MARKED, Values, band, legend, new_figure
 from lstm_export.report.text import short
 from lstm_export.report.theme import light
 from lstm_export.report.thinning import thin
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PredictionPlot:
-    """One target on the test part, one step ahead: truth, prediction and naive are (rows,)."""
+    """One target on the test part, one step ahead: truth, prediction, naive and the bounds of the
+    intervals are (rows,)."""
 
     target: str
     unit: str
@@ -30,6 +31,8 @@ class PredictionPlot:
     prediction: Values
     naive: Values | None = None
     time_format: str | None = None
+    lower: Values | None = None
+    upper: Values | None = None
 
 
 def predictions_figure(plots: Sequence[PredictionPlot]) -> Figure:
@@ -55,6 +58,8 @@ def _draw_predictions(axes: Axes, plot: PredictionPlot) -> None:
         (plot.truth, "series", "truth", 1.2, marker, "-"),
         (plot.prediction, "model", "model", 1.5, marker, "-"),
     )
+    if plot.lower is not None and plot.upper is not None:
+        band(axes, x, plot.lower[rows], plot.upper[rows], "model")
     for values, role, label, width, points, style in lines:
         if values is not None:
             axes.plot(

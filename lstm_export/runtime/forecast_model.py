@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.contract import Contract, Forecast
+from lstm_export.contract import Contract, Forecast, Intervals
 from lstm_export.errors import OptionError
 from lstm_export.runtime.feed import OnNonfinite
 from lstm_export.runtime.quick import Quick
@@ -17,20 +17,29 @@ from lstm_export.runtime.sequences import SequenceFeed
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32
     from lstm_export.runtime.graphs import Graphs
+    from lstm_export.runtime.intervals import ForecastInterval
     from lstm_export.runtime.stream import ForecastStream
 
 
 class ForecastModel:
     """An exported forecaster; `load` makes one.
 
-    `contract` is what the model promises, `providers` are onnxruntime's execution providers.
+    `contract` is what the model promises, `intervals` what its bundle knows of its errors, and
+    `providers` are onnxruntime's execution providers.
     Calling it is thread-safe; a stream belongs to one thread.
     """
 
     def __init__(
-        self, contract: Contract, terms: Forecast, graphs: Graphs, *, on_nonfinite: OnNonfinite
+        self,
+        contract: Contract,
+        terms: Forecast,
+        graphs: Graphs,
+        *,
+        on_nonfinite: OnNonfinite,
+        intervals: Intervals | None = None,
     ) -> None:
         self.contract = contract
+        self.intervals = intervals
         self._terms, self._graphs = terms, graphs
         self._on_nonfinite = on_nonfinite
         self._feed = SequenceFeed(terms, on_nonfinite)
@@ -69,13 +78,34 @@ class ForecastModel:
             self._quick.seen(x, result, shape, answer, batch, length)
         return result
 
+    @overload
     def forecast(
         self,
         history: object,
         horizon: int | None = None,
         *,
         future: Mapping[str, object] | None = None,
-    ) -> Array:
+        coverage: None = None,
+    ) -> Array: ...
+
+    @overload
+    def forecast(
+        self,
+        history: object,
+        horizon: int | None = None,
+        *,
+        future: Mapping[str, object] | None = None,
+        coverage: float,
+    ) -> ForecastInterval: ...
+
+    def forecast(
+        self,
+        history: object,
+        horizon: int | None = None,
+        *,
+        future: Mapping[str, object] | None = None,
+        coverage: float | None = None,
+    ) -> Array | ForecastInterval:
         """The next `horizon` rows of the targets: (horizon, targets) or (batch, horizon, targets).
 
         `history` is what a call takes; its last `window.history` rows are used. `horizon` None is
@@ -84,12 +114,21 @@ class ForecastModel:
         (horizon,), the same for every series, or (batch, horizon): the values of the rows after
         the history, of which the last is never needed and may be left out. A model that was
         trained on a longer horizon predicts it at once, refuses more, and has no use for `future`.
-        Raises InputError or OptionError.
+
+        With `coverage`, between 0 and 1, the result is (forecast, lower, upper), three such arrays:
+        at each step the truth lies between the bounds with at least that probability, as far as
+        the future is like the validation part of the training. The bounds are those of the next
+        level that is stored in `intervals`. Raises InputError or OptionError.
         """
         from lstm_export.runtime import horizon as ahead
 
         terms = self._terms
         steps = ahead.checked_steps(terms, horizon, future)
+        band = None
+        if coverage is not None:
+            from lstm_export.runtime.intervals import band as narrowest
+
+            band = narrowest(self.intervals, coverage, steps)
         sequences = self._feed.read(_named_x(history), last=terms.window.history)
         known = None
         if future is not None:
@@ -97,7 +136,8 @@ class ForecastModel:
 
             batch = sum(len(x) for _, x in sequences.groups)
             known = read_future(terms, future, steps, batch, check=self._on_nonfinite == "raise")
-        return ahead.forecast(terms, self._graphs, self._run, sequences, steps, known)
+        found = ahead.forecast(terms, self._graphs, self._run, sequences, steps, known)
+        return found if band is None else band.around(found)
 
     def stream(self, batch: int = 1) -> ForecastStream:
         """A new stream over `batch` series.

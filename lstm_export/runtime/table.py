@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SeriesForecast:
-    """What follows one series: `values` is (horizon, targets), in raw units."""
+    """What follows one series: `values` is (horizon, targets), in raw units, and so are the bounds
+    of its intervals, `lower` and `upper`, where they were asked for."""
 
     segment: Segment
     """The unbroken rows at the series' end, which the forecast goes on from."""
     times: tuple[str, ...]
     values: Float32
+    lower: Float32 | None = None
+    upper: Float32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Backtest:
     """A forecast one step ahead for every row with a full window before it, beside the truth.
 
     `rows` are the rows of the series, `forecast` and `truth` (rows, targets) in raw units.
+    Where a coverage was asked for, `lower` and `upper` are the bounds of its intervals, and
+    `covered` is the share of the truth within them, by target.
     """
 
     rows: Array
@@ -42,6 +47,9 @@ class Backtest:
     truth: Array
     rmse: dict[str, float]
     mae: dict[str, float]
+    lower: Float32 | None = None
+    upper: Float32 | None = None
+    covered: dict[str, float] | None = None
 
 
 def series_for(
@@ -78,9 +86,14 @@ def series_for(
 
 
 def forecast_series(
-    model: ForecastModel, series: Series, horizon: int | None = None
+    model: ForecastModel,
+    series: Series,
+    horizon: int | None = None,
+    coverage: float | None = None,
 ) -> tuple[tuple[SeriesForecast, ...], tuple[str, ...]]:
     """The forecast past the end of every series, and what a person must be told of them.
+
+    With `coverage` every forecast has the bounds of its interval.
 
     Raises DataError if a series ends in fewer rows than the model takes, OptionError or
     InputError as `ForecastModel.forecast` does.
@@ -108,25 +121,37 @@ def forecast_series(
             f"fewer unbroken rows than the {window.history} that the model was trained on: "
             f"{', '.join(short[:5])}{', …' if len(short) > 5 else ''}"
         )
-    values = model.forecast(histories, horizon)
+    if coverage is None:
+        values = model.forecast(histories, horizon)
+        bounds: Iterable[tuple[Float32 | None, Float32 | None]] = repeat((None, None), len(values))
+    else:
+        values, lower, upper = model.forecast(histories, horizon, coverage=coverage)
+        bounds = zip(lower, upper, strict=True)
     forecasts = [
         SeriesForecast(
             segment,
             tuple(continue_times(series.time, series.timestamps[segment.stop - 1], len(ahead))),
             ahead,
+            *both,
         )
-        for segment, ahead in zip(ends.values(), values, strict=True)
+        for segment, ahead, both in zip(ends.values(), values, bounds, strict=True)
     ]
     return tuple(forecasts), tuple(notes)
 
 
-def backtest(model: ForecastModel, series: Series) -> Backtest:
+def backtest(model: ForecastModel, series: Series, coverage: float | None = None) -> Backtest:
     """Replays the history of `series`, which was read with its truth, window by window.
 
-    Memory beside the result is bounded, whatever the series' length. Raises DataError if no
-    segment is longer than a window.
+    With `coverage` it says how much of the truth lies within the intervals. Memory beside the
+    result is bounded, whatever the series' length. Raises DataError if no segment is longer than a
+    window, OptionError as `ForecastModel.forecast` does.
     """
     window, targets = model.terms.window, model.terms.targets
+    width = None
+    if coverage is not None:
+        from lstm_export.runtime.intervals import band
+
+        width = band(model.intervals, coverage, 1).half_widths[0]
     firsts = [
         np.arange(segment.start + window.history, segment.stop) for segment in series.segments
     ]
@@ -148,60 +173,24 @@ def backtest(model: ForecastModel, series: Series) -> Backtest:
     truth = series.target_values[rows]
     error = forecast - truth
     names = [column.name for column in targets]
+    lower = upper = covered = None
+    if width is not None:
+        lower, upper = forecast - width, forecast + width
+        shares = np.mean((lower <= truth) & (truth <= upper), axis=0).tolist()
+        covered = dict(zip(names, shares, strict=True))
     return Backtest(
         rows,
         forecast,
         truth,
         rmse=dict(zip(names, np.sqrt(np.mean(error**2, axis=0)).tolist(), strict=True)),
         mae=dict(zip(names, np.mean(np.abs(error), axis=0).tolist(), strict=True)),
+        lower=lower,
+        upper=upper,
+        covered=covered,
     )
 
 
 _BATCH, _BATCH_VALUES = 1024, 1 << 20
-
-
-def forecast_columns(
-    model: ForecastModel,
-    series: Series,
-    forecasts: Sequence[SeriesForecast],
-    series_id: str | None = None,
-) -> dict[str, list[object]]:
-    """One row per series and step: time, the series where there are several, the targets."""
-    lengths = [len(f.times) for f in forecasts]
-    names = [f.segment.series for f in forecasts]
-    columns: dict[str, list[object]] = {_time_name(series): [t for f in forecasts for t in f.times]}
-    if series_id is not None:
-        repeated = zip(names, lengths, strict=True)
-        columns[series_id] = [name for name, length in repeated for _ in range(length)]
-    values = np.concatenate([f.values for f in forecasts])
-    for i, column in enumerate(model.terms.targets):
-        columns[_free(column.name, columns)] = numbers(values[:, i])
-    return columns
-
-
-def backtest_columns(
-    model: ForecastModel, series: Series, replayed: Backtest, series_id: str | None = None
-) -> dict[str, list[object]]:
-    """One row per replayed row: time, the series where there are several, and for every target the
-    truth under its own name and `{target}_forecast`."""
-    columns: dict[str, list[object]] = {
-        _time_name(series): [series.timestamps[row] for row in replayed.rows.tolist()]
-    }
-    if series_id is not None:
-        starts = np.array([segment.start for segment in series.segments])
-        of_row = np.searchsorted(starts, replayed.rows, side="right") - 1
-        columns[series_id] = [series.segments[i].series for i in of_row.tolist()]
-    for i, column in enumerate(model.terms.targets):
-        columns[_free(column.name, columns)] = numbers(replayed.truth[:, i])
-        columns[_free(f"{column.name}_forecast", columns)] = numbers(replayed.forecast[:, i])
-    return columns
-
-
-def numbers(values: Array) -> list[object]:
-    """Floats as short as they read back exactly in their own precision; None where not finite."""
-    # str() of a float32 is its shortest form; tolist() would spell out a float64's digits.
-    exact = values.tolist() if values.dtype == np.float64 else [float(str(v)) for v in values]
-    return [value if math.isfinite(value) else None for value in exact]
 
 
 def checked_mode(horizon: int | None, mode: Literal["forecast", "backtest"]) -> None:
@@ -212,13 +201,3 @@ def checked_mode(horizon: int | None, mode: Literal["forecast", "backtest"]) -> 
 
 def _named(segment: Segment) -> str:
     return f"the series {segment.series!r}" if segment.series else "the table"
-
-
-def _time_name(series: Series) -> str:
-    return series.time.column if series.time else "row"
-
-
-def _free(name: str, taken: dict[str, list[object]]) -> str:
-    while name in taken:
-        name += "_"
-    return name
