@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -13,11 +13,14 @@ from lstm_export.errors import OptionError
 from lstm_export.runtime.feed import OnNonfinite
 from lstm_export.runtime.quick import Quick
 from lstm_export.runtime.sequences import SequenceFeed
+from lstm_export.runtime.settings import LONG, width_of
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32
     from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.intervals import ForecastInterval
+    from lstm_export.runtime.progress import Progress
+    from lstm_export.runtime.ragged import ForecastRows
     from lstm_export.runtime.stream import ForecastStream
 
 
@@ -44,6 +47,7 @@ class ForecastModel:
         self._on_nonfinite = on_nonfinite
         self._feed = SequenceFeed(terms, on_nonfinite)
         self._quick = Quick(graphs, LAYOUT.model, check=on_nonfinite == "raise")
+        self._width = width_of(terms.recurrent)
         # What cannot be opened is told when it is loaded, not at the first call.
         history = terms.window.history
         self._first = graphs.open(LAYOUT.model, graphs.plan(1, history))
@@ -58,19 +62,27 @@ class ForecastModel:
         """The forecast's terms: features, targets, window, scaling, layers, time axis."""
         return self._terms
 
-    def __call__(self, x: object) -> Array:
+    def __call__(self, x: object, *, lengths: object = None) -> Array:
         """The next `horizon` rows of the targets after each sequence, in raw units.
 
         `x` is (batch, sequence_length, input_size), or a list of sequences of any lengths, and
         gives (batch, horizon, targets); or (sequence_length, input_size), or rank 1 where
         input_size is 1, and gives (horizon, targets). Also accepted as {"x": ...}. float64 and
-        integers are cast to float32. Raises InputError.
+        integers are cast to float32. `lengths` (batch,) says how many steps of each row of a
+        padded batch count; what stands behind them is never looked at. Every result is that of
+        the sequence alone. Raises InputError.
         """
-        if type(x) is np.ndarray:
+        if type(x) is np.ndarray and lengths is None:
             quick = self._quick(x)
             if quick is not None:
                 return quick
-        sequences = self._feed.read(_named_x(x))
+        given = _named_x(x)
+        if lengths is not None:
+            return self._each(self._feed.padded(given, lengths), "x, row {}")
+        items = self._feed.items(given)
+        if items is not None:
+            return self._each(items, "x[{}]")
+        sequences = self._feed.array(given)
         result = sequences.map(self._run)
         if type(x) is np.ndarray:
             shape = batch, length, _ = sequences.groups[0][1].shape
@@ -159,8 +171,39 @@ class ForecastModel:
         session = self._graphs.open(LAYOUT.stream)
         return ForecastStream(session, graph, self._terms, batch, self._on_nonfinite)
 
+    def map(
+        self,
+        sequences: Iterable[object],
+        *,
+        batch_size: int | None = None,
+        progress: Progress = None,
+    ) -> Iterator[Array]:
+        """The forecasts (horizon, targets) after each of `sequences`, in order, as they come.
+
+        The iterable may be endless: it is read as the results are taken, a bounded number of
+        sequences ahead (`runtime/map.py`), which run in batches of `batch_size` on all cores. A
+        sequence that is refused raises InputError with its index, and what the iterable raises is
+        raised, both after the results before it. `progress` is called with the number of results
+        so far; True writes it to a terminal. Raises OptionError.
+        """
+        from lstm_export.runtime.map import mapped
+
+        return mapped(self._rows(), sequences, batch_size=batch_size, progress=progress)
+
+    def _each(self, items: Sequence[Array], name: str) -> Array:
+        from lstm_export.runtime.lists import run_each
+
+        return run_each(self._rows(), items, name)
+
+    def _rows(self) -> ForecastRows:
+        from lstm_export.runtime.ragged import ForecastRows
+
+        return ForecastRows(self._terms, self._graphs, self._feed)
+
     def _run(self, x: Float32) -> Array:
         batch, length, _ = x.shape
+        if batch * length * self._width > LONG:
+            return self._each(list(x), "x, row {}")
         how = self._graphs.plan(batch, length)
         session = self._graphs.open(LAYOUT.model, how)
         if how.shards == 1:

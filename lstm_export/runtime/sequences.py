@@ -46,13 +46,13 @@ class Sequences:
 class SequenceFeed:
     """What a forecaster's `x` must be."""
 
-    __slots__ = ("_check", "_columns", "_name", "_shortest", "_width")
+    __slots__ = ("_axes", "_columns", "_name", "_shortest", "_width", "checks")
 
     def __init__(self, terms: Forecast, on_nonfinite: OnNonfinite, name: str = "x") -> None:
         self._columns = tuple(column.name for column in terms.features)
-        self._width = len(self._columns)
+        self._axes, self._width = Axes(self._columns), len(self._columns)
         self._shortest = terms.window.shortest
-        self._check = on_nonfinite == "raise"
+        self.checks = on_nonfinite == "raise"
         self._name = name
 
     def read(self, value: object, last: int | None = None) -> Sequences:
@@ -62,32 +62,73 @@ class SequenceFeed:
         `last` keeps only that many last rows of each; what came before them is not looked at.
         Raises InputError.
         """
+        items = self.items(value)
+        if items is None:
+            return self.array(value, last)
         name = self._name
-        if isinstance(value, list | tuple):
-            items = self._items(value)
-            if items is not None:
-                return self._grouped([self._one(x, f"{name}[{i}]", last) for i, x in items])
+        sequences = [
+            self.checked(self.sequence(x, f"{name}[{i}]"), f"{name}[{i}]", last)
+            for i, x in enumerate(items)
+        ]
+        return _grouped(sequences)
+
+    def array(self, value: object, last: int | None = None) -> Sequences:
+        """`read` for what is not a list of sequences."""
+        name = self._name
         array = as_array(value, name)
         if array.ndim == 3:
-            return Sequences(((None, self._checked(array, name, last)),), batched=True)
-        return Sequences(((None, self._one(array, name, last)[np.newaxis]),), batched=False)
+            self._require_shape(array, name)
+            return Sequences(((None, self.checked(array, name, last)),), batched=True)
+        one = self.checked(self.sequence(array, name), name, last)
+        return Sequences(((None, one[np.newaxis]),), batched=False)
 
-    def _items(self, value: Sequence[object]) -> list[tuple[int, Array]] | None:
-        """The sequences in a list, or None if the list is itself one array written out."""
+    def padded(self, value: object, lengths: object) -> list[Array]:
+        """The sequences in a padded batch (batch, sequence_length, input_size), as views.
+
+        `lengths` (batch,) are integers: how many steps of each row count. Raises InputError.
+        """
+        name = self._name
+        if isinstance(value, list | tuple) and self.items(value) is not None:
+            raise InputError(
+                f"lengths go with a padded batch; {name} is a list, whose items each "
+                "have a length of their own: leave lengths out"
+            )
+        array = as_array(value, name)
+        if array.ndim != 3:
+            raise InputError(
+                f"lengths go with a padded batch: expected {name} (batch, sequence_length, "
+                f"{self._width}), got shape {array.shape}"
+            )
+        self._require_shape(array, name)
+        from lstm_export.runtime.lengths import read_lengths
+
+        ends = read_lengths(lengths, array.shape[0], array.shape[1], self._shortest)
+        return [
+            self.sequence(row[:end], f"{name}, row {i}")
+            for i, (row, end) in enumerate(zip(array, ends, strict=True))
+        ]
+
+    def items(self, value: object) -> list[Array] | None:
+        """The sequences in a list, as they are; None if `value` is one array, or written out so.
+
+        Raises InputError.
+        """
+        if not isinstance(value, list | tuple):
+            return None
         if not value:
             raise InputError(f"{self._name} is an empty list; expected at least one sequence")
         if all(isinstance(item, np.ndarray) for item in value):
             # Rank-1 arrays are sequences where one feature is expected, rows where there are more.
-            rows = self._width > 1 and all(np.ndim(item) == 1 for item in value)  # type: ignore[arg-type]
-            lonely = any(np.ndim(item) == 0 for item in value)  # type: ignore[arg-type]
+            rows = self._width > 1 and all(np.ndim(item) == 1 for item in value)
+            lonely = any(np.ndim(item) == 0 for item in value)
             if not rows and not lonely:
-                return [(i, as_array(item, self._name)) for i, item in enumerate(value)]
+                return [as_array(item, self._name) for item in value]
             return None
         try:
             np.asarray(value)
         except (ValueError, TypeError, RuntimeError):
-            items = [(i, as_array(item, f"{self._name}[{i}]")) for i, item in enumerate(value)]
-            if all(item.ndim == 2 for _, item in items):
+            items = [as_array(item, f"{self._name}[{i}]") for i, item in enumerate(value)]
+            if all(item.ndim == 2 for item in items):
                 return items
             raise InputError(
                 f"{self._name}: expected rows of {self._width} numbers, or a list of sequences "
@@ -95,7 +136,11 @@ class SequenceFeed:
             ) from None
         return None
 
-    def _one(self, array: Array, name: str, last: int | None) -> Float32:
+    def sequence(self, array: Array, name: str) -> Array:
+        """One sequence as (sequence_length, input_size), its values not looked at yet.
+
+        Raises InputError naming `name`.
+        """
         if array.ndim == 1 and self._width == 1:
             array = array.reshape(-1, 1)
         if array.ndim != 2:
@@ -106,9 +151,21 @@ class SequenceFeed:
                 f"{name}: expected (batch, sequence_length, {width}) or (sequence_length, {width})"
                 f", got shape {array.shape}{rank_1}"
             )
-        return self._checked(array, name, last)
+        self._require_shape(array, name)
+        return array
 
-    def _checked(self, array: Array, name: str, last: int | None) -> Float32:
+    def checked(self, array: Array, name: str, last: int | None = None) -> Float32:
+        """The values of (..., sequence_length, input_size) as float32. Raises InputError."""
+        axes, length = self._axes, array.shape[-2]
+        if last is not None and length > last:
+            array = array[..., -last:, :]
+            axes = Axes(self._columns, length - last)
+        checked = as_float32(array, name, axes)
+        if self.checks:
+            require_finite(checked, name, axes)
+        return checked
+
+    def _require_shape(self, array: Array, name: str) -> None:
         *_, length, width = array.shape
         if width != self._width:
             columns = ", ".join(self._columns)
@@ -123,21 +180,14 @@ class SequenceFeed:
                 f"{name} is too short: {length} steps, and the model needs at least "
                 f"{self._shortest}, because it works on differences over {self._shortest - 1}"
             )
-        axes = Axes(self._columns)
-        if last is not None and length > last:
-            array = array[..., -last:, :]
-            axes = Axes(self._columns, length - last)
-        checked = as_float32(array, name, axes)
-        if self._check:
-            require_finite(checked, name, axes)
-        return checked
 
-    def _grouped(self, items: list[Float32]) -> Sequences:
-        lengths = np.array([len(item) for item in items])
-        groups = []
-        for length in np.unique(lengths):
-            positions = np.flatnonzero(lengths == length)
-            groups.append((positions, np.stack([items[i] for i in positions])))
-        if len(groups) == 1:
-            return Sequences(((None, groups[0][1]),), batched=True)
-        return Sequences(groups, batched=True)
+
+def _grouped(items: list[Float32]) -> Sequences:
+    lengths = np.array([len(item) for item in items])
+    groups = []
+    for length in np.unique(lengths):
+        positions = np.flatnonzero(lengths == length)
+        groups.append((positions, np.stack([items[i] for i in positions])))
+    if len(groups) == 1:
+        return Sequences(((None, groups[0][1]),), batched=True)
+    return Sequences(groups, batched=True)

@@ -33,6 +33,9 @@ SHARDED_LENGTH = 8
 PREALLOCATED = 4096
 """Values of an input up to which its arrays stay allocated."""
 
+LONG = 1 << 24
+"""Values of the widest array above which an input runs in pieces: 64 MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -99,6 +102,12 @@ def work_of(recurrent: Recurrent) -> int:
         total += gates * hidden * (width + hidden)
         width = recurrent.state_size * recurrent.num_directions
     return total * recurrent.num_directions
+
+
+def width_of(recurrent: Recurrent) -> int:
+    """Values that the widest array within a run has for one step of one row: all gates."""
+    gates = GATES[recurrent.cell] * recurrent.hidden_size * recurrent.num_directions
+    return max(gates, recurrent.input_size)
 
 
 def available_cores() -> int:

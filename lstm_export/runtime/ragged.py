@@ -1,0 +1,134 @@
+"""Sequences of different lengths, or too long for one run, through the graphs of a forecaster.
+
+- Equal lengths: `model.onnx`, as any batch.
+- One direction: `stream.onnx` on the rows padded at their end, each row's forecast taken at its
+  own last step. A long batch goes in chunks with the state carried, rows that have ended left out.
+- Two directions: `ragged.onnx`, which takes the lengths; a sequence is never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.contract import BATCH, Forecast
+from lstm_export.errors import InputError
+from lstm_export.runtime.buckets import CALL_WORK
+from lstm_export.runtime.feed import all_finite
+from lstm_export.runtime.settings import LONG, Plan, width_of
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array, Float32
+    from lstm_export.runtime.graphs import Graphs
+    from lstm_export.runtime.sequences import SequenceFeed
+
+HEAD_SHARE = 0.75
+"""Of the work of the recurrent layers, what a head may cost that runs on every step: forecasts at
+every step of padded rows then still take less time than the rows one by one."""
+VALUE_WORK = 128
+"""Multiplications done in the time in which one value of an output is scaled and written."""
+CHUNK = 1 << 20
+"""Values of the widest array within one run of a chunk, 4 MiB: it stays in the cache."""
+
+
+class UncleanError(Exception):
+    """Somewhere in a batch lies a value that is refused; reading the sequences again tells."""
+
+
+class ForecastRows:
+    """Runs batches of sequences of a forecaster; `work` and `width` are as `buckets.cut` has them.
+
+    A sequence is (sequence_length, input_size) in any dtype that the feed takes.
+    """
+
+    __slots__ = ("_head", "_terms", "_wide", "answer", "feed", "graphs", "width")
+
+    def __init__(self, terms: Forecast, graphs: Graphs, feed: SequenceFeed) -> None:
+        recurrent, outputs = terms.recurrent, terms.window.horizon * len(terms.targets)
+        self.graphs, self.feed, self._terms = graphs, feed, terms
+        self.width = width_of(recurrent)
+        self.answer = terms.window.horizon, len(terms.targets)
+        self._head, self._wide = outputs * (recurrent.state_size + VALUE_WORK), outputs
+
+    def pads(self, length: int) -> bool:
+        """Whether sequences of up to `length` steps that differ in length run as one batch."""
+        if not self._terms.causal:
+            return self.graphs.has(LAYOUT.ragged)
+        cheap = self._head <= HEAD_SHARE * self.graphs.work or self._head * length <= CALL_WORK
+        return cheap and self.graphs.has(LAYOUT.stream)
+
+    def run(self, items: Sequence[Array], how: Plan, *, check: bool) -> Array:
+        """The forecasts (batch, horizon, targets) after sequences that come longest first.
+
+        `check` refuses values that are not finite. Raises UncleanError.
+        """
+        steps = len(items[0])
+        streams = self._terms.causal and self.graphs.has(LAYOUT.stream)
+        if streams and steps * len(items) * self.width > LONG:
+            return self._in_chunks(items, how, check)
+        if steps == len(items[-1]):
+            session = self.graphs.open(LAYOUT.model, how)
+            return session.run({"x": packed(items, 0, steps, check)})[0]
+        if streams:
+            return self._in_chunks(items, how, check)
+        lengths = np.array([len(item) for item in items], np.int64)
+        session = self.graphs.open(LAYOUT.ragged, how)
+        return session.run({"x": packed(items, 0, steps, check), "lengths": lengths})[0]
+
+    def _in_chunks(self, items: Sequence[Array], how: Plan, check: bool) -> Array:
+        lengths = np.array([len(item) for item in items])
+        lag = self._terms.window.difference
+        session = self.graphs.open(LAYOUT.stream, how)
+        specs = [spec for spec in self.graphs.spec(LAYOUT.stream).inputs if spec.name != "x"]
+        axes = {spec.name: spec.axes.index(BATCH) for spec in specs}
+        rows = len(items)
+        state: dict[str, Array] = {}
+        for spec in specs:
+            shape = [rows if axis == BATCH else int(axis) for axis in spec.axes]
+            state[spec.name] = np.zeros(shape, np.float32)
+        if lag:
+            # The graph cannot tell a missing row from a zero: it starts after the first K.
+            state["initial_rows"] = packed(items, 0, lag, check)
+        result = np.empty((rows, *self.answer), np.float32)
+        width = max(self.width, self._wide)
+        whole = rows * (lengths[0] - lag) * width <= LONG
+        start = lag
+        while rows:
+            steps = lengths[0] if whole else max(1, CHUNK // (rows * width))
+            stop = min(start + steps, lengths[0])
+            feeds = {"x": packed(items[:rows], start, stop, check), **state}
+            outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
+            last = int(np.searchsorted(-lengths[:rows], -stop, "left"))
+            ended = np.arange(last, rows)
+            result[ended] = outputs["output"][ended, lengths[ended] - 1 - start]
+            for name, axis in axes.items():
+                final = outputs[name.replace("initial", "final")]
+                state[name] = final if last == rows else final.take(range(last), axis)
+            rows, start = last, stop
+        return result
+
+
+def packed(items: Sequence[Array], start: int, stop: int, check: bool) -> Float32:
+    """Steps `start` to `stop` of sequences, (batch, stop − start, ...), zeros where one has ended.
+
+    Raises UncleanError where `check` finds a value that is not finite.
+    """
+    first = items[0]
+    batch: Float32 = np.zeros((len(items), stop - start, *first.shape[1:]), np.float32)
+    with np.errstate(over="ignore"):
+        for row, item in zip(batch, items, strict=True):
+            part = item[start:stop]
+            row[: len(part)] = part
+    if check and not all_finite(batch):
+        raise UncleanError
+    return batch
+
+
+def refuse(feed: SequenceFeed, items: Sequence[Array], name: str) -> InputError:
+    """The error for what an UncleanError has told of."""
+    for i, item in enumerate(items):
+        feed.checked(item, name.format(i))
+    return InputError(f"{name.format(0)}: its values changed while they were read")
