@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Contract, TensorSpec
 from lstm_export.errors import InputError
-from lstm_export.runtime.feed import OnNonfinite, as_array, as_float32, require_finite
+from lstm_export.runtime.casting import cast
+from lstm_export.runtime.feed import OnNonfinite, as_array, require_finite
 from lstm_export.runtime.names import checked_names
 from lstm_export.runtime.quick import Quick
 
@@ -76,7 +77,7 @@ class GraphModel:
             _require_shape(array, spec, sizes)
         if array.size == 0:
             raise InputError(f"{name} is empty: shape {array.shape}")
-        array = _cast(array, name, spec.dtype)
+        array = cast(array, name, spec.dtype)
         if self._check and spec.dtype in _FLOATS:
             require_finite(array, name)
         return array
@@ -104,24 +105,3 @@ def _require_shape(array: Array, spec: TensorSpec, sizes: dict[str, tuple[int, s
         elif axis != "?" and sizes.setdefault(axis, (size, spec.name))[0] != size:
             other, source = sizes[axis]
             raise InputError(f"{expected}: {axis!r} is {size} here and {other} in {source}")
-
-
-def _cast(array: Array, name: str, wanted: str) -> Array:
-    if wanted == "float32":
-        return as_float32(array, name)
-    if array.dtype.name == wanted or (wanted == "string" and array.dtype.kind in "UO"):
-        return np.asarray(array, order="C")
-    got: np.dtype[Any] = array.dtype
-    if wanted == "float64" and (got.kind in "iu" or got == np.float32):
-        return array.astype(np.float64)
-    if wanted.startswith(("int", "uint")) and got.kind in "iu":
-        return _in_range(array, name, np.dtype(wanted))
-    raise InputError(f"{name}: expected {wanted}, got {got}")
-
-
-def _in_range(array: Array, name: str, wanted: np.dtype[Any]) -> Array:
-    limits = np.iinfo(wanted)
-    smallest, largest = int(array.min()), int(array.max())
-    if smallest < limits.min or largest > limits.max:
-        raise InputError(f"{name}: {smallest} to {largest} does not fit into {wanted}")
-    return array.astype(wanted)

@@ -119,6 +119,9 @@ def _from_bundle(
         providers=wanted,
         settings=settings or _measured(manifest, wanted),
         work=work_in(contract, manifest.files[LAYOUT.model].bytes // 4),
+        independent_rows=manifest.rows_are_independent,
+        stream_start=manifest.stream_start,
+        notes=manifest.provenance.notes,
     )
     return _model(contract, graphs, policy, manifest.intervals)
 
@@ -178,6 +181,7 @@ def _from_file(
         providers=wanted,
         settings=settings or _measured(path, wanted),
         work=work_in(contract, os.path.getsize(path) // 4),
+        independent_rows=contract.task == "forecast",
     )
     return _model(contract, graphs, policy)
 
