@@ -6,7 +6,8 @@ Both sides start in fresh processes that take turns. The baseline imports numpy 
 creates a session on the bundle's model.onnx, without running it; the runtime imports lstm_export,
 loads the bundle (checksums and all) and predicts once. Prints JSON: seconds are counted inside the
 process from its first line, so that the interpreter's own start does not flatter the ratio;
-`ratio` is the median over pairs of neighbours, `ratio_of_medians` what the name says.
+`ratio` is the median over pairs of neighbours, with an interval of 95 %, `ratio_of_medians` what
+the name says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import sys
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from lstm_export.bench.statistics import median_estimate, paired_ratio
 
 # Not resource.getrusage: its peak survives exec, so a large parent would be counted in.
 _TAIL = """
@@ -61,16 +64,19 @@ def measure(bundle: Path, starts: int) -> dict[str, Any]:
         for name in sorted(programs, reverse=bool(turn % 2)):
             runs[name].append(_start(programs[name], bundle))
     seconds = {name: [run[0] for run in of] for name, of in runs.items()}
-    pairs = zip(seconds["runtime"], seconds["baseline"], strict=True)
+    ratio = paired_ratio(seconds["runtime"], seconds["baseline"])
+    memory = median_estimate([run[1] for run in runs["runtime"]])
     return {
         "starts": starts,
         "baseline_seconds": median(seconds["baseline"]),
         "runtime_seconds": median(seconds["runtime"]),
-        "ratio": median(ours / bare for ours, bare in pairs),
+        "ratio": ratio.value,
+        "ratio_interval": [ratio.low, ratio.high],
         "ratio_of_medians": median(seconds["runtime"]) / median(seconds["baseline"]),
         "ratio_of_minima": min(seconds["runtime"]) / min(seconds["baseline"]),
         "baseline_peak_rss_mb": median(run[1] for run in runs["baseline"]),
-        "runtime_peak_rss_mb": median(run[1] for run in runs["runtime"]),
+        "runtime_peak_rss_mb": memory.value,
+        "runtime_peak_rss_mb_interval": [memory.low, memory.high],
         "python": platform.python_version(),
         "cores": os.cpu_count(),
     }

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
-from inference_rows import requests, sequences, streams
+from inference_rows import cold, requests, sequences, streams, tuned
 from inference_rows.row import Row
 
 from lstm_export.bench.limit import cores, measured_peak
@@ -50,6 +50,8 @@ ROWS: dict[str, Measure] = {
     "stream": _each(streams.stream_row, "stream", streams.STREAMS),
     "requests": _each(requests.requests_row, "requests", requests.REQUESTS),
     "ahead": _each(streams.ahead_row, "ahead", streams.AHEAD),
+    "cold": _each(cold.cold_row, "cold", cold.COLD),
+    "tuned": _each(tuned.tuned_row, "tuned", tuned.TUNED),
 }
 
 
@@ -92,8 +94,10 @@ def main() -> None:
 def _show(row: dict[str, Any]) -> None:
     lines = [f"{row['row']}: {row['config']}  ({row['rounds']} rounds)"]
     times = ", ".join(f"{name} {value:g}" for name, value in row["microseconds"].items())
-    floor = row["floor_microseconds"]
-    lines.append(f"    us: {times}; limit {floor}, ours is {row['times_the_floor']} times that")
+    if row["floor_microseconds"] is not None:
+        times += f"; limit {row['floor_microseconds']}, ours is {row['times_the_floor']} times that"
+    lines += [f"    us: {times}"] if times else []
+    lines += [f"    {key}: {value}" for key, value in row["facts"].items()]
     for check in row["checks"]:
         low, high = check["interval"]
         verdict = "reached" if check["reached"] else "NOT REACHED"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 # a small LSTM in torch then takes seconds instead of milliseconds.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# What `bench --tune` once kept on this machine must not decide how models run here.
+os.environ["LSTM_EXPORT_CACHE"] = str(Path(tempfile.gettempdir()) / "lstm-export-tests-no-cache")
 
 ROOT = Path(__file__).resolve().parent.parent
 

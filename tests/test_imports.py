@@ -28,7 +28,7 @@ ALLOWED = {
     "nn": ("errors contract data oracle checkpoint", ""),
     "training": ("errors contract decode files data checkpoint nn", ""),
     "exporting": ("errors contract files oracle compare bundle checkpoint nn", ""),
-    "runtime": ("errors contract data bundle", ""),
+    "runtime": ("errors contract data bundle frozen", ""),
     "parity": ("errors contract oracle compare bundle checkpoint runtime", "nn"),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),

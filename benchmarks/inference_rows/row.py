@@ -1,6 +1,7 @@
 """What a row of the table says: who was timed, the ratios, the bounds and whether they are reached.
 
-A bound counts as reached when the whole interval lies on its good side.
+A bound counts as reached when the whole interval lies on its good side; where a row asks only that
+something is not worse beyond noise, when the interval does not lie on the bad side as a whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Row:
     times: Times = field(default_factory=dict)
     floor: float | None = None
     """The physical limit, seconds."""
+    facts: dict[str, Any] = field(default_factory=dict)
     checks: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -50,6 +52,10 @@ class Row:
     def below(self, what: str, estimate: Estimate, bound: float) -> None:
         """`estimate` must not exceed `bound`."""
         self._check(what, estimate, "<=", bound, reached=estimate.high <= bound)
+
+    def not_above(self, what: str, estimate: Estimate, bound: float) -> None:
+        """`estimate` must not exceed `bound` beyond noise."""
+        self._check(what, estimate, "not above", bound, reached=estimate.low <= bound)
 
     def _check(
         self, what: str, estimate: Estimate, sense: str, bound: float, *, reached: bool
@@ -77,5 +83,6 @@ class Row:
             "floor_microseconds": None if self.floor is None else round(self.floor * 1e6, 2),
             "times_the_floor": round(median(ours) / self.floor, 2) if ours and self.floor else None,
             "checks": self.checks,
+            "facts": self.facts,
             "missing": self.missing,
         }

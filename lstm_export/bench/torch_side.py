@@ -21,6 +21,11 @@ def inference(call: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
+def thread_counts() -> tuple[int, ...]:
+    """One, and as many as there are cores: which is better depends on the model."""
+    return tuple(dict.fromkeys((1, cores())))
+
+
 def torch_contenders(name: str, call: Callable[[], object]) -> list[Contender]:
     """`call` in inference mode, at one thread and at as many as there are cores."""
     import torch
@@ -31,7 +36,7 @@ def torch_contenders(name: str, call: Callable[[], object]) -> list[Contender]:
             inference(call),
             partial(torch.set_num_threads, threads),
         )
-        for threads in dict.fromkeys((1, cores()))
+        for threads in thread_counts()
     ]
 
 

@@ -40,7 +40,7 @@ def speed_section(timings: Timings) -> Section:
     """Both, side by side, and how they were measured."""
     return Section(
         "Speed",
-        f"Measured on this machine, in turns. Latency: median of {timings.latency.calls:,} calls "
+        f"Measured on this machine, in turns. Latency: median of {timings.latency.turns:,} turns "
         f"with one window of {timings.latency.shape[1]:,} rows, batch 1. Cold start: median of "
         f"{timings.cold_start.starts} fresh processes, from their start to the first prediction.",
         [Table("Torch beside the bundle", *speed_table(timings), frozenset())],
