@@ -73,7 +73,7 @@ def calibrate(residuals: Sequence[Residuals]) -> Intervals | None:
     )
 
 
-def test_coverage(
+def coverage_on_test(
     intervals: Intervals | None, residuals: Residuals, targets: Sequence[str]
 ) -> dict[str, Any] | None:
     """How much of the truth TESTED_LEVEL's intervals hold one step ahead, as the metric it is.
@@ -84,7 +84,7 @@ def test_coverage(
     if intervals is None or TESTED_LEVEL not in intervals.levels:
         return None
     widths = [target[0] for target in intervals.half_widths[intervals.levels.index(TESTED_LEVEL)]]
-    shares = np.mean(np.abs(residuals) <= widths, axis=0).tolist()
+    shares = np.mean(np.abs(residuals) <= np.array(widths, np.float32), axis=0).tolist()
     return {"level": TESTED_LEVEL, "one_step": dict(zip(targets, shares, strict=True))}
 
 
@@ -102,5 +102,6 @@ def _ordered(residuals: Residuals) -> npt.NDArray[np.float32]:
 
 
 def _shortest(value: np.float32) -> float:
-    """The float whose decimal form is the shortest that reads back as the same float32."""
+    """The float whose decimal form is the shortest that reads back as the same float32, which is
+    how the runtime reads it."""
     return float(str(value))

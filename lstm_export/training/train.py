@@ -22,7 +22,7 @@ from lstm_export.nn.initialise import initialise
 from lstm_export.training.batches import WindowBatches
 from lstm_export.training.check import check
 from lstm_export.training.config import differences, resolve, to_toml
-from lstm_export.training.conformal import calibrate, test_coverage
+from lstm_export.training.conformal import calibrate, coverage_on_test
 from lstm_export.training.device import open_fabric, quiet_torch, threads
 from lstm_export.training.evaluate import MODEL, prediction_columns, test_forecasts, test_metrics
 from lstm_export.training.loop import Loop
@@ -232,7 +232,7 @@ def _finish(
     best = best_epoch(history)
     metrics: dict[str, Any] = {
         **test_metrics(forecasts, series, starts.test, window),
-        "test_coverage": test_coverage(intervals, missed[:, 0], series.targets),
+        "test_coverage": coverage_on_test(intervals, missed[:, 0], series.targets),
         "season": prepared.season,
         "windows": {name: len(getattr(starts, name)) for name in ("train", "validation", "test")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
