@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lstm_export.runtime.intervals import ForecastInterval
     from lstm_export.runtime.progress import Progress
     from lstm_export.runtime.ragged import ForecastRows
-    from lstm_export.runtime.stream import ForecastStream
+    from lstm_export.runtime.streaming.forecast_pool import ForecastPool
+    from lstm_export.runtime.streaming.forecast_stream import ForecastStream
+    from lstm_export.runtime.streaming.graph import StreamGraph
 
 
 class ForecastModel:
@@ -51,6 +53,7 @@ class ForecastModel:
         # What cannot be opened is told when it is loaded, not at the first call.
         history = terms.window.history
         self._first = graphs.open(LAYOUT.model, graphs.plan(1, history))
+        self._streaming: StreamGraph | None = None
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -156,20 +159,36 @@ class ForecastModel:
 
         Raises OptionError for a model of two directions, or one loaded without its stream graph.
         """
+        from lstm_export.runtime.streaming.forecast_stream import ForecastStream
+
+        return ForecastStream(self._stream_graph(), self._terms, batch, self._on_nonfinite)
+
+    def pool(self, capacity: int) -> ForecastPool:
+        """A pool of up to `capacity` series that come and go, stepped as one batch.
+
+        Raises OptionError as `stream` does.
+        """
+        from lstm_export.runtime.streaming.forecast_pool import ForecastPool
+
+        return ForecastPool(self._stream_graph(), self._terms, capacity, self._on_nonfinite)
+
+    def _stream_graph(self) -> StreamGraph:
+        if self._streaming is not None:
+            return self._streaming
         if not self._terms.causal:
             raise OptionError(
                 "this model reads its input in two directions, so it needs whole sequences and "
                 "cannot stream; train it without --bidirectional, or call it on a sliding window"
             )
-        from lstm_export.runtime.stream import ForecastStream
-
         if not self._graphs.has(LAYOUT.stream):
             raise OptionError(
                 "a model.onnx alone has no stream graph; load the bundle folder instead"
             )
-        graph = self._graphs.spec(LAYOUT.stream)
-        session = self._graphs.open(LAYOUT.stream)
-        return ForecastStream(session, graph, self._terms, batch, self._on_nonfinite)
+        from lstm_export.runtime.streaming.graph import StreamGraph
+
+        self._graphs.open(LAYOUT.stream)
+        self._streaming = StreamGraph(self._graphs, lag=self._terms.window.difference)
+        return self._streaming
 
     def map(
         self,
