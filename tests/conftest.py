@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from lstm_export.contract import Forecast
+    from lstm_export.contract import Forecast, Intervals
 
 # Tests run side by side, one process a core. More threads each only spin and wait for one another:
 # a small LSTM in torch then takes seconds instead of milliseconds.
@@ -65,3 +65,22 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Forecast]
         return made[terms]
 
     return make
+
+
+@pytest.fixture
+def give_intervals(tmp_path: Path) -> Callable[[Path, Intervals], Path]:
+    """A function from a bundle and intervals to the same bundle with these intervals."""
+
+    def give(bundle: Path, intervals: Intervals) -> Path:
+        from dataclasses import replace
+
+        from lstm_export.bundle.read import open_bundle
+        from lstm_export.bundle.write import write_bundle
+
+        opened = open_bundle(bundle)
+        manifest = replace(opened.manifest, intervals=intervals)
+        path = tmp_path / "with_intervals"
+        write_bundle(path, manifest, {name: opened.read(name) for name in manifest.files})
+        return path
+
+    return give
