@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Contract, TensorSpec
-from lstm_export.errors import InputError
+from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.casting import cast
 from lstm_export.runtime.feed import OnNonfinite, as_array, require_finite
 from lstm_export.runtime.names import checked_names
@@ -18,6 +18,9 @@ from lstm_export.runtime.quick import Quick
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.graphs import Graphs
+    from lstm_export.runtime.streaming.graph import StreamGraph
+    from lstm_export.runtime.streaming.module_pool import ModulePool
+    from lstm_export.runtime.streaming.module_stream import ModuleStream
 
 _FLOATS = ("float16", "float32", "float64")
 
@@ -28,7 +31,9 @@ class GraphModel:
     def __init__(self, contract: Contract, graphs: Graphs, *, on_nonfinite: OnNonfinite) -> None:
         self.contract = contract
         self._graphs = graphs
+        self._on_nonfinite = on_nonfinite
         self._check = on_nonfinite == "raise"
+        self._streaming: StreamGraph | None = None
         # What cannot be opened is told when it is loaded, not at the first call.
         self._first = graphs.open(LAYOUT.model)
         self._quick = (
@@ -69,6 +74,40 @@ class GraphModel:
         if self._quick is not None and type(feed) is np.ndarray:
             self._quick.seen(feed, outputs[0], feed.shape, outputs[0].shape, batch, length)
         return outputs[0]
+
+    def stream(self, batch: int = 1) -> ModuleStream:
+        """A new stream over `batch` series.
+
+        Raises OptionError, with the reason that the bundle gives, for a model that cannot stream.
+        """
+        from lstm_export.runtime.streaming.module_stream import ModuleStream
+
+        return ModuleStream(self._stream_graph(), batch, self._on_nonfinite)
+
+    def pool(self, capacity: int) -> ModulePool:
+        """A pool of up to `capacity` series that come and go.
+
+        Raises OptionError as `stream` does.
+        """
+        from lstm_export.runtime.streaming.module_pool import ModulePool
+
+        return ModulePool(self._stream_graph(), capacity, self._on_nonfinite)
+
+    def _stream_graph(self) -> StreamGraph:
+        if self._streaming is not None:
+            return self._streaming
+        graphs = self._graphs
+        if not graphs.has(LAYOUT.stream):
+            reasons = [note for note in graphs.notes if "stream" in note]
+            raise OptionError(
+                "; ".join(reasons)
+                or f"this model has no {LAYOUT.stream}, so it cannot stream: export a bundle of it"
+            )
+        from lstm_export.runtime.streaming.graph import StreamGraph
+
+        graphs.open(LAYOUT.stream)
+        self._streaming = StreamGraph(graphs, starts=graphs.stream_start)
+        return self._streaming
 
     def _checked(self, value: object, spec: TensorSpec, sizes: dict[str, tuple[int, str]]) -> Array:
         name = spec.name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_export.runtime.streaming.graph import StreamGraph, row_axis, step_axis
+from lstm_export.runtime.streaming.graph import StreamGraph, behind_rows, step_axis
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Positions
@@ -72,10 +72,8 @@ def step_by_step(
     joined = {}
     for tensor in graph.outputs:
         axis, values = step_axis(tensor), outputs[tensor.name]
-        rows = row_axis(tensor)
-        behind = 0 if rows is None else rows + 1
         joined[tensor.name] = (
-            np.stack(values, behind) if axis is None else np.concatenate(values, axis)
+            np.stack(values, behind_rows(tensor)) if axis is None else np.concatenate(values, axis)
         )
     return After(joined, carried, seen)
 

@@ -152,3 +152,9 @@ def step_axis(tensor: TensorSpec) -> int | None:
 def row_axis(tensor: TensorSpec) -> int | None:
     """Which axis counts the rows, if one does."""
     return tensor.axes.index(BATCH) if BATCH in tensor.axes else None
+
+
+def behind_rows(tensor: TensorSpec) -> int:
+    """Where the steps of an output stand that the graph gives once for all of them."""
+    rows = row_axis(tensor)
+    return 0 if rows is None else rows + 1
