@@ -104,7 +104,8 @@ def test_a_bundle_as_json(made: SimpleNamespace, capsys: pytest.CaptureFixture[s
     document = json.loads(capsys.readouterr().out)
     assert (document["kind"], document["blocked"]) == ("graphs", False)
     assert document["runtimes"] == ["openvino", "mnn"]
-    assert [graph["name"] for graph in document["graphs"]] == ["model.onnx", "stream.onnx"]
+    names = [graph["name"] for graph in document["graphs"]]
+    assert names == ["model.onnx", "stream.onnx", "forecast.onnx"]
     (finding,) = document["graphs"][0]["findings"]
     assert finding["consequence"] == "inexact"
     assert "f32" in finding["avoid"]

@@ -91,7 +91,8 @@ def test_the_card_survives_hostile_names(bundle: Path) -> None:
 def test_two_directions_give_no_stream(tmp_path: Path) -> None:
     export_bundle(write_run(tmp_path / "run", bidirectional=True), tmp_path / "bundle")
     assert not (tmp_path / "bundle" / LAYOUT.stream).exists()
-    assert LAYOUT.stream not in open_bundle(tmp_path / "bundle").manifest.graphs
+    assert set(open_bundle(tmp_path / "bundle").manifest.graphs) == {LAYOUT.model, LAYOUT.ragged}
+    assert "`ragged.onnx`" in (tmp_path / "bundle" / LAYOUT.card).read_text(encoding="utf-8")
 
 
 def test_an_existing_bundle_is_kept_unless_forced(run: Path, tmp_path: Path) -> None:

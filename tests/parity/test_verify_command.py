@@ -32,12 +32,13 @@ def test_a_good_bundle(made: Any, capsys: pytest.CaptureFixture[str]) -> None:
     output = capsys.readouterr()
     lines = output.out.splitlines()
     assert lines[0].split("  ")[0] == "output"
-    assert [line.split("  ")[0] for line in lines[1:4]] == [
+    assert [line.split("  ")[0] for line in lines[1:5]] == [
         "model.onnx output",
         "stream.onnx output",
         "stream.onnx final_h",
+        "forecast.onnx output",
     ]
-    assert lines[-1] == f"{bundle}: passed; 9 cases against the golden values"
+    assert lines[-1] == f"{bundle}: passed; 13 cases against the golden values"
     assert "rule: error ≤ max(4 × torch float32's own error" in output.err
 
 
@@ -88,6 +89,7 @@ def test_nothing_is_written_into_the_bundle(
         assert "only export writes" in capsys.readouterr().err
     assert sorted(f.name for f in bundle.iterdir()) == [
         "README.md",
+        "forecast.onnx",
         "golden.npz",
         "manifest.json",
         "model.onnx",

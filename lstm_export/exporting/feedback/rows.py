@@ -25,10 +25,11 @@ class Rows:
         return self._scaled(self.x, self.terms.features)
 
     def known(self, future: ir.Value, horizon: ir.Value) -> ir.Value:
-        """(horizon, batch, known features), scaled; the last row is nobody's.
+        """(horizon, batch, known features), scaled; the last row is zeros, for nobody.
 
         `future` (batch, future_length, known features) are the raw rows after x. Fewer than
-        horizon − 1 of them are an error when it runs: the rows are looked up one by one.
+        horizon − 1 of them are an error when it runs: each row is looked up. onnxruntime would
+        turn a Gather from a plain Range into a Slice, which takes what there is.
         """
         nodes, columns = self.nodes, self.terms.known
         rows = future
@@ -36,9 +37,10 @@ class Rows:
             before = self._columns(self._last(self.x), columns)
             rows = nodes.concat([before, future], 1)
         seen = self._scaled(rows, columns)
-        seen = nodes.op("Pad", [seen, nodes.integers([0, 0, 0, 1, 0, 0])])
-        steps = nodes.op("Range", [nodes.integer(0), horizon, nodes.integer(1)])
-        return nodes.op("Gather", [seen, steps], {"axis": 0})
+        seen = nodes.op("Pad", [seen, nodes.integers([1, 0, 0, 0, 0, 0])])
+        one = nodes.integer(1)
+        steps = nodes.op("Range", [one, nodes.op("Add", [horizon, one]), one])
+        return nodes.op("Gather", [seen, nodes.op("Mod", [steps, horizon])], {"axis": 0})
 
     def raw(self, predicted: ir.Value, horizon: ir.Value) -> ir.Value:
         """(batch, horizon, targets) in raw units of what the head says, step by step."""
