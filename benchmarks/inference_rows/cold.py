@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import cold_start
+
 from inference_rows.models import Config, forecaster_bundle
 from inference_rows.row import Row
-
 from lstm_export.bench.statistics import Estimate
 
 COLD = (Config(1, 50, 2, 1, 100),)

@@ -49,9 +49,11 @@ def sequence_row(name: str, config: Config, folder: Path, seconds: float) -> Row
         STOCK: stock_run(feeds)[0],
         OWN: plain(feeds)[0],
     }
+    eager, left_out = torch_contenders("torch", lambda: module(tensor))
+    row.missing |= left_out
     contenders = [
         Contender(OURS, lambda: model(x)),
-        *torch_contenders("torch", lambda: module(tensor)),
+        *eager,
         Contender(STOCK, lambda: stock_run(feeds)),
         Contender(OWN, lambda: plain(feeds)),
     ]

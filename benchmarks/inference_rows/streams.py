@@ -54,9 +54,11 @@ def stream_row(name: str, config: Config, folder: Path, seconds: float) -> Row:
             expected = cells(tensor).numpy()[0]
             for answer in (ours.step(x), *(one.step(chunk)[0, 0] for one in plain.values())):
                 np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5)
+    eager, left_out = torch_contenders("LSTMCell", lambda: cells(tensor))
+    row.missing |= left_out
     contenders = [
         Contender(OURS, lambda: ours.step(x)),
-        *torch_contenders("LSTMCell", lambda: cells(tensor)),
+        *eager,
         *(Contender(who, lambda one=one: one.step(chunk)) for who, one in plain.items()),
     ]
     row.times = take_turns(contenders, seconds=seconds)
@@ -75,13 +77,18 @@ def ahead_row(name: str, config: Config, folder: Path, seconds: float) -> Row:
     x = rng.normal(size=(1, config.length, config.input_size)).astype(np.float32)
     tensor = torch.from_numpy(x)
     dicts = {f"run per step, {n or 'default'}": DictStream(path, config, n) for n in (None, 1)}
+    cells = Cells(forecaster).eval()
+    whole, slow_whole = torch_contenders("torch loop", lambda: torch_loop(forecaster, tensor))
+    by_cell, slow_cells = torch_contenders(
+        "LSTMCell loop", lambda: cell_loop(forecaster, cells, tensor)
+    )
+    row.missing |= slow_whole | slow_cells
     contenders = [
         Contender(OURS, lambda: model.forecast(x, horizon=HORIZON)),
-        *torch_contenders("torch loop", lambda: torch_loop(forecaster, tensor)),
-        *torch_contenders("LSTMCell loop", lambda: cell_loop(forecaster, cells, tensor)),
+        *whole,
+        *by_cell,
         *(Contender(who, lambda one=one: _ahead(one, x)) for who, one in dicts.items()),
     ]
-    cells = Cells(forecaster).eval()
     answers = {contender.name: np.asarray(contender.call()) for contender in contenders}
     for who, answer in answers.items():
         np.testing.assert_allclose(answer, answers[OURS], rtol=1e-3, atol=1e-4, err_msg=who)

@@ -37,6 +37,15 @@ class Field:
         """Lets `call` take part."""
         self.contenders.append(Contender(name, call))
 
+    def enter_torch(self, name: str, call: Callable[[], object]) -> list[str]:
+        """Lets `call` take part with one thread and with all; the names that they got."""
+        from lstm_export.bench.torch_side import torch_contenders
+
+        entered, left_out = torch_contenders(name, call)
+        self.contenders += entered
+        self.missing |= left_out
+        return [contender.name for contender in entered]
+
     def compare(self, name: str, answer: object, ours: object) -> None:
         """Notes how far `answer` is from ours; where they cannot be compared, nothing."""
         first, second = _array(answer), _array(ours)

@@ -25,6 +25,8 @@ TURN = 0.006
 """Seconds; long enough that a thread pool which spins after its work has gone to sleep."""
 MOST_CALLS = 400
 FEWEST_CALLS = 3
+LONGEST_TURN = 0.3
+"""Seconds after which a turn ends even if it was a single call."""
 MOST_ROUNDS = 1000
 
 
@@ -87,6 +89,7 @@ def _turn(contender: Contender, clock: Clock) -> float:
         now = clock()
         calls.append(now - before)
         before = now
-        if now - begin > TURN and len(calls) >= FEWEST_CALLS:
+        enough = TURN if len(calls) >= FEWEST_CALLS else LONGEST_TURN
+        if now - begin > enough:
             break
     return median(calls[len(calls) // 3 :]) / contender.work

@@ -41,16 +41,15 @@ def measure_latency(
         import torch
     except ImportError:
         raise MissingExtraError("torch", "train", "timing torch") from None
-    from lstm_export.bench.torch_side import thread_counts, threads_kept, torch_contenders
+    from lstm_export.bench.torch_side import threads_kept, torch_contenders
     from lstm_export.nn.build import build
 
     module, tensor = build(read_checkpoint(run)), torch.from_numpy(np.ascontiguousarray(x))
     model = load(bundle)
-    eager = torch_contenders(_TORCH, lambda: module(tensor))
     with threads_kept():
+        eager, _ = torch_contenders(_TORCH, lambda: module(tensor))
         times = take_turns([Contender(_BUNDLE, lambda: model(x)), *eager], seconds=seconds)
     medians = {name: median(of) for name, of in times.items()}
-    best, threads = min(
-        zip((one.name for one in eager), thread_counts(), strict=True), key=lambda e: medians[e[0]]
-    )
+    best = min((one.name for one in eager), key=lambda name: medians[name])
+    threads = int(best.removeprefix(f"{_TORCH}, ").split()[0])
     return Latency(medians[best], threads, medians[_BUNDLE], x.shape, len(times[_BUNDLE]))

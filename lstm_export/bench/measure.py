@@ -18,13 +18,16 @@ from lstm_export.bench.stream_field import forecast_field, stream_field
 from lstm_export.bench.subject import Subject, open_subject
 from lstm_export.bench.torch_models import TorchModel, torch_model
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.errors import OptionError
+from lstm_export.errors import LstmExportError, OptionError
 from lstm_export.runtime.load import load
 from lstm_export.runtime.tuned import processor
 
 BATCHES = (1, 32)
 HORIZON = 24
 SECONDS = 3.0
+
+AGREES = 1e-3
+"""Relative difference up to which two answers are of one model; parity is judged by `verify`."""
 
 Opening = Callable[[], Field]
 
@@ -54,13 +57,21 @@ def measure(
         feeds_for(subject, LAYOUT.model, batch, length)
     model = load(path)
     openings = list(_openings(subject, model, torch, batches, lengths, horizon))
-    found: list[Measurement] = []
+    found, notes = list[Measurement](), list[str]()
     with contextlib.nullcontext() if isinstance(torch, str) else _threads_kept():
         peak = measured_peak()
         for done, opening in enumerate(openings):
             inner = _part(watch, done, len(openings))
-            found.append(timed(opening(), peak, seconds=seconds, watch=inner, clock=clock))
-    return BenchResult(str(path), subject.kind, tuple(found), peak, processor(), versions())
+            try:
+                field = opening()
+            except LstmExportError as error:
+                notes.append(f"not measured: {error}")
+                continue
+            found.append(timed(field, peak, seconds=seconds, watch=inner, clock=clock))
+            notes += _disagreements(found[-1])
+    return BenchResult(
+        str(path), subject.kind, tuple(found), tuple(notes), peak, processor(), versions()
+    )
 
 
 def timed(
@@ -85,6 +96,15 @@ def timed(
     )
     floor = peak.floor(field.flops)
     return Measurement(field.use, field.batch, field.length, timings, floor, field.missing)
+
+
+def _disagreements(found: Measurement) -> Iterator[str]:
+    for timing in found.timings:
+        if timing.difference is not None and not timing.difference < AGREES:
+            yield (
+                f"{found.use}, batch {found.batch}: {timing.name} answers differently, by "
+                f"{timing.difference:.0e} of the largest value: another model, or other weights"
+            )
 
 
 def _openings(

@@ -54,6 +54,8 @@ class BenchResult:
     path: str
     kind: str
     measurements: tuple[Measurement, ...]
+    notes: tuple[str, ...]
+    """What could not be measured, and answers that differ."""
     peak: Peak
     processor: str
     versions: Mapping[str, str | None]

@@ -53,7 +53,7 @@ def _openvino(field: Field, subject: Subject, feeds: Feeds, answer: object) -> N
 
 def _torch(field: Field, subject: Subject, torch: TorchModel, feeds: Feeds, answer: object) -> None:
     from lstm_export.bench.stock_graph import stock_graph
-    from lstm_export.bench.torch_side import inference, torch_contenders
+    from lstm_export.bench.torch_side import inference
 
     call = torch.call(feeds, field.batch, field.length)
     suffix = f" ({torch.what})" if torch.what else ""
@@ -63,10 +63,9 @@ def _torch(field: Field, subject: Subject, torch: TorchModel, feeds: Feeds, answ
         field.missing[TORCH] = f"the module does not take the bundle's inputs: {first_line(error)}"
         field.missing[STOCK_GRAPH] = field.missing[TORCH]
         return
-    for contender in torch_contenders(TORCH + suffix, call):
-        field.contenders.append(contender)
+    for name in field.enter_torch(TORCH + suffix, call):
         if torch.exact:
-            field.compare(contender.name, expected, answer)
+            field.compare(name, expected, answer)
     try:
         args = torch.arguments(feeds, field.batch, field.length)
         names = tuple(feeds) if not torch.layers_alone else ("x",)

@@ -9,15 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.bench.field import OURS, TORCH, Field
+from lstm_export.bench.graph_layers import recurrent_layers
 from lstm_export.bench.inputs import Feeds, feeds_for
 from lstm_export.bench.limit import recurrent_flops
 from lstm_export.bench.plain_session import plain_runner
 from lstm_export.bench.subject import Subject
+from lstm_export.bench.torch_cells import cell_step
 from lstm_export.bench.torch_models import TorchModel
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import Forecast
 
 DICTS = "stream graph, run with dicts"
+CELLS = "torch cells (recurrent layers alone)"
 _INITIAL, _FINAL = "initial_", "final_"
 
 
@@ -55,15 +58,21 @@ def stream_field(subject: Subject, model: Any, torch: TorchModel | str, batch: i
     plain = plain_runner(subject.content(LAYOUT.stream), str(subject.files[LAYOUT.stream]))
     dicts = ByHand(plain, _names(subject), start)
     field.enter(DICTS, lambda: dicts.step(step))
+    if isinstance(torch, str):
+        field.missing.update({TORCH: torch, CELLS: torch})
+        return field
+    by_cells = cell_step(recurrent_layers(graph), batch)
+    if isinstance(by_cells, str):
+        field.missing[CELLS] = by_cells
+    else:
+        field.enter_torch(CELLS, by_cells)
     run = torch_stream(torch)
     if isinstance(run, str):
         field.missing[TORCH] = run
     else:
-        from lstm_export.bench.torch_side import torch_contenders
-
         live = ByHand(run, _names(subject), _tensors(start))
         tensors = _tensors(step)
-        field.contenders += torch_contenders(_named(torch), lambda: live.step(tensors))
+        field.enter_torch(_named(torch), lambda: live.step(tensors))
     return field
 
 
@@ -94,14 +103,12 @@ def forecast_field(
         return field
     import torch as library
 
-    from lstm_export.bench.torch_side import torch_contenders
-
     tensor, first = library.from_numpy(x), _tensors(start)
 
     def loop() -> Any:
         return _fed_back(ByHand(run, names, first), terms, tensor, horizon, library.cat)
 
-    field.contenders += torch_contenders(f"{_named(torch)} loop", loop)
+    field.enter_torch(f"{_named(torch)} loop", loop)
     return field
 
 
@@ -112,7 +119,7 @@ def torch_stream(torch: TorchModel | str) -> Callable[[Any], Any] | str:
     from lstm_export.nn.forecaster import Forecaster, ForecasterStream
 
     if not isinstance(torch.module, Forecaster):
-        return "only the model of a run is known to stream in torch"
+        return "only the model of a run is known to stream as a whole in torch"
     module: Any = ForecasterStream(torch.module).eval()
     return lambda feeds: module(*feeds.values())
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from lstm_export.bench.interleave import Contender
+from lstm_export.bench.interleave import Clock, Contender
 from lstm_export.bench.limit import cores
+
+HOPELESS = 5.0
+"""Times slower than the better number of threads, in the best of a few calls."""
+_TRIALS = 3
 
 
 def inference(call: Callable[[], object]) -> Callable[[], object]:
@@ -26,18 +31,42 @@ def thread_counts() -> tuple[int, ...]:
     return tuple(dict.fromkeys((1, cores())))
 
 
-def torch_contenders(name: str, call: Callable[[], object]) -> list[Contender]:
-    """`call` in inference mode, at one thread and at as many as there are cores."""
+def torch_contenders(
+    name: str, call: Callable[[], object], *, clock: Clock = time.perf_counter
+) -> tuple[list[Contender], dict[str, str]]:
+    """`call` in inference mode, at one thread and at as many as there are cores.
+
+    A number of threads that is hopeless is left out, lest it take the time of all others: threads
+    that wait for one another on a busy machine can be a thousand times slower. The second result
+    names it and says why. Torch keeps the number of threads of the last.
+    """
     import torch
 
-    return [
-        Contender(
-            f"{name}, {threads} thread{'s' if threads > 1 else ''}",
-            inference(call),
-            partial(torch.set_num_threads, threads),
-        )
-        for threads in thread_counts()
-    ]
+    run, best = inference(call), dict[int, float]()
+    for threads in thread_counts():
+        torch.set_num_threads(threads)
+        run()
+        best[threads] = min(_seconds(run, clock) for _ in range(_TRIALS))
+    fastest = min(best, key=lambda threads: best[threads])
+    contenders, left_out = [], {}
+    for threads, seconds in best.items():
+        label = f"{name}, {_threads(threads)}"
+        times = seconds / best[fastest]
+        if times > HOPELESS:
+            left_out[label] = f"{times:.0f} times slower than with {_threads(fastest)}"
+        else:
+            contenders.append(Contender(label, run, partial(torch.set_num_threads, threads)))
+    return contenders, left_out
+
+
+def _seconds(run: Callable[[], object], clock: Clock) -> float:
+    begin = clock()
+    run()
+    return clock() - begin
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,8 +55,9 @@ def bench(
     timed at one thread and at all. The code of a model.py that --against names is run.
 
     With --json, and in --out: path, kind, measurements (use, batch, length, timings, floor,
-    missing, times_the_floor), peak (of this machine), processor, versions. A timing: name, seconds
-    and ratio (value, low, high, confidence, count), difference (from our answer). Times in seconds.
+    missing, times_the_floor), notes, peak (of this machine), processor, versions. A timing: name,
+    seconds and ratio (value, low, high, confidence, count), difference (from our answer). Times
+    are in seconds.
     With --tune: path, machine, kept, file, classes (shape_class, batch, length, settings, gain,
     tried). With --forget: path, file, forgotten.
     """
@@ -107,6 +109,8 @@ def _measured(
         return tune_model(bundle, batches=batches, lengths=lengths, seconds=time, watch=watch)
     from lstm_export.bench.measure import BATCHES, HORIZON, SECONDS, measure
 
+    # What the exporter's own code warns of would stand in the midst of the progress.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     return measure(
         bundle,
         batches=batches or BATCHES,
@@ -194,6 +198,7 @@ def _lines(result: BenchResult | TuneResult) -> Iterator[str]:
     for measurement in result.measurements:
         yield ""
         yield from _measurement_lines(measurement)
+    yield from (f"note: {note}" for note in result.notes)
 
 
 def _tuned_lines(result: TuneResult) -> Iterator[str]:
