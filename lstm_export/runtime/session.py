@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import onnxruntime
 
@@ -64,7 +66,7 @@ class Session:
         """onnxruntime's session, of this very process."""
         if self._forks != forks:
             # Closing the parent's would wait for threads that are not there.
-            _abandoned.append(self._session)
+            _leak(self._session)
             self._session, self._forks = self._open(), forks
         return self._session
 
@@ -139,13 +141,28 @@ def _reason(error: Exception) -> str:
 
 forks = 0
 """How many forks lie between the first process and this one."""
-_abandoned: list[Any] = []
-"""Sessions of a parent process: never closed, not even when the child ends."""
+
+
+def _leak(value: object) -> None:
+    """Keeps `value` for as long as the process lives, past the end of the interpreter too."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 
 def _in_child() -> None:
     global forks
     forks += 1
+    if sys.platform != "linux":
+        return
+    # onnxruntime waits at the end of a process for threads of its own that a fork leaves behind:
+    # any child that has inherited it would hang there. Python has done all its cleaning up by then,
+    # so the child ends at once, with the status it was ending with.
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # a libc without on_exit: nothing to do
+        libc = ctypes.CDLL(None)
+        libc.on_exit(libc._exit, None)
 
 
 if hasattr(os, "register_at_fork"):
