@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -28,6 +29,10 @@ def predict(
     ] = None,
     horizon: Annotated[
         int | None, typer.Option("--horizon", help="Steps ahead; default: as trained.")
+    ] = None,
+    future: Annotated[
+        str | None,
+        typer.Option("--future", metavar="FILE", help="Known rows after DATA: CSV or Parquet."),
     ] = None,
     backtest: Annotated[
         bool,
@@ -56,6 +61,11 @@ def predict(
     per step (and series): its time, the series, and the targets in their own units; with
     --backtest each target's truth and, in TARGET_forecast, what was forecast one step before.
 
+    --future FILE gives a model of one step what it needs to go further: the rows after DATA, in
+    order, with the features that it does not predict, and the series' names where there are
+    several. A time column must go on where DATA ends. Without --horizon the forecast goes as far
+    as FILE.
+
     --coverage 0.9 adds TARGET_lower and TARGET_upper, between which nine of ten true values should
     lie, step by step: intervals from the errors on the run's validation part. With --backtest it
     says how many did.
@@ -70,8 +80,8 @@ def predict(
     from lstm_export.runtime.load import load_forecaster
     from lstm_export.runtime.table import checked_mode, series_for
 
-    checked_mode(horizon, "backtest" if backtest else "forecast")
-    _check_outputs(out, plot, bundle, data, force=force)
+    checked_mode(horizon, "backtest" if backtest else "forecast", future)
+    _check_outputs(out, plot, bundle, (data, future), force=force)
     # A backtest runs large batches, which gain from threads.
     model = load_forecaster(bundle, intra_op_num_threads=0 if backtest else None)
     series = series_for(
@@ -81,10 +91,10 @@ def predict(
         missing=cast("Missing", missing),
         truth=backtest,
     )
-    level = None if coverage is None else _level(model, coverage, 1 if backtest else horizon)
-    run = _backtest if backtest else _forecast
+    run = _backtest if backtest else partial(_forecast, future=future)
     columns, found, notes = run(model, series, horizon, coverage, series_id, plot)
     notes = [*series.notes, *notes]
+    level = None if coverage is None else _level(model, coverage, found.get("horizon", 1))
     if level != coverage:
         notes.append(
             f"no intervals for a coverage of {coverage:g} are stored: these are for {level:g}"
@@ -124,10 +134,10 @@ def predict(
 Result = tuple["Mapping[str, list[object]]", dict[str, Any], "Sequence[str]"]
 
 
-def _level(model: Any, coverage: float, horizon: int | None) -> float:
+def _level(model: Any, coverage: float, steps: int) -> float:
     from lstm_export.runtime.intervals import band
 
-    return band(model.intervals, coverage, horizon or model.terms.window.horizon).level
+    return band(model.intervals, coverage, steps).level
 
 
 def _forecast(
@@ -137,11 +147,17 @@ def _forecast(
     coverage: float | None,
     series_id: str | None,
     plot: Path | None,
+    *,
+    future: str | None,
 ) -> Result:
+    from lstm_export.data.load import load_table
     from lstm_export.runtime.columns import forecast_columns
     from lstm_export.runtime.table import forecast_series
 
-    forecasts, notes = forecast_series(model, series, horizon, coverage)
+    known = None if future is None else load_table(future)
+    forecasts, notes = forecast_series(
+        model, series, horizon, coverage, future=known, series_id=series_id
+    )
     if plot is not None:
         from lstm_export.report.predict_plot import save_forecasts
 
@@ -176,7 +192,12 @@ def _backtest(
 
 
 def _check_outputs(
-    out: Path | None, plot: Path | None, bundle: Path, data: str, *, force: bool
+    out: Path | None,
+    plot: Path | None,
+    bundle: Path,
+    tables: Sequence[str | None],
+    *,
+    force: bool,
 ) -> None:
     """Before any work: what could not, or must not, be written afterwards."""
     from lstm_export.files import refuse_within
@@ -184,7 +205,8 @@ def _check_outputs(
     for path in (out, plot):
         if path is not None:
             refuse_within(path, bundle, "into which only export writes")
-            refuse_within(path, Path(data), "which is the table that is read")
+            for table in filter(None, tables):
+                refuse_within(path, Path(table), "which is the table that is read")
     if out is not None:
         from lstm_export.errors import OptionError
         from lstm_export.files import refuse_existing

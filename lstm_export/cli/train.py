@@ -140,8 +140,10 @@ def train(
 ) -> None:
     """Train a forecaster on a table; RUN gets weights, metrics, predictions and a report.
 
-    With --json: run, data, test and test_one_step (rmse and mae by method and target), season,
-    windows, parameters, best_epoch, epochs, validation_loss, notes, report (null without one).
+    With --json: run, data, test and test_one_step (rmse and mae by method and target),
+    test_coverage (level, and one_step: the share of the truth within its intervals, by target; null
+    without), season, windows, parameters, best_epoch, epochs, validation_loss, notes, report (null
+    without one).
     """
     flags = {
         name: value
@@ -194,10 +196,24 @@ def _show(result: TrainResult, report: Path | None) -> None:
         ]
         emit(table([f"test part, {steps}", "RMSE", "MAE"], rows))
         emit("")
+    emit(f"intervals {_intervals(result)}")
     emit(f"run       {result.path}  (best epoch {result.best_epoch} of {metrics['epochs']})")
     if report is not None:
         emit(f"report    {report}")
     emit(f"next      lstm-export export {result.path} --out bundle")
+
+
+def _intervals(result: TrainResult) -> str:
+    """What is known of the forecasts' errors, and how it did on the test part."""
+    found = result.description.intervals
+    if found is None:
+        return "none: the validation part is too small for them, or there is none"
+    steps = found.steps(0)
+    line = f"coverage up to {found.levels[-1]:g}, {steps} step{'s' if steps > 1 else ''} ahead"
+    if not (tested := result.description.metrics.get("test_coverage")):
+        return line
+    shares = ", ".join(f"{share:.1%} of {name}" for name, share in tested["one_step"].items())
+    return f"{line}; on the test part those for {tested['level']:g} held {shares}, one step ahead"
 
 
 def _write_report(result: TrainResult) -> Path | None:

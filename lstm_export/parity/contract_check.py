@@ -6,13 +6,14 @@ the file's own inputs and outputs, and what the task's terms demand.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx
-from lstm_export.contract import METADATA_KEY, Contract, GraphSpec, TensorSpec
+from lstm_export.contract import METADATA_KEY, Contract, GraphSpec, Intervals, TensorSpec
 from lstm_export.errors import LstmExportError
 from lstm_export.parity.expected import LATER, graphs_of
 from lstm_export.parity.report import Failure
@@ -25,6 +26,8 @@ def check_manifest(manifest: Manifest) -> list[Failure]:
     problems += [f"the manifest lists no file {n}" for n in needed if n not in manifest.files]
     strays = [n for n in manifest.files if n.endswith(".onnx") and n not in manifest.graphs]
     problems += [f"the manifest says nothing about the graph {n}" for n in strays]
+    if manifest.forecast is not None and manifest.intervals is not None:
+        problems += _intervals(manifest.intervals, len(manifest.forecast.targets))
     if manifest.forecast is not None:
         demanded = graphs_of(manifest.forecast)
         needed_graphs = [n for n in demanded if n not in LATER and n not in manifest.graphs]
@@ -65,6 +68,34 @@ def differences(path: str, one: Any, other: Any) -> list[str]:
     return (
         [] if one == other and type(one) is type(other) else [f"{path} is {one!r}, not {other!r}"]
     )
+
+
+def _intervals(intervals: Intervals, targets: int) -> list[str]:
+    """Whether every level has half-widths for every target, wider ones the higher it is."""
+    levels, known = intervals.levels, len(intervals.residuals)
+    problems = []
+    if not levels or list(levels) != sorted({c for c in levels if 0 < c < 1}):
+        problems.append(f"the intervals' levels do not ascend between 0 and 1: {levels}")
+    if len(intervals.half_widths) != len(levels):
+        problems.append(f"{len(levels)} levels of intervals, {len(intervals.half_widths)} widths")
+    narrower: tuple[tuple[float, ...], ...] = ((0.0,) * known,) * targets
+    for level, widths in zip(levels, intervals.half_widths, strict=False):
+        where = f"the intervals for {level:g}"
+        if len(widths) != targets or len({len(target) for target in widths}) != 1:
+            problems.append(f"{where} are not one list of steps for each of {targets} targets")
+            break
+        if not 0 < len(widths[0]) <= len(narrower[0]):
+            problems.append(f"{where} reach {len(widths[0])} steps of {len(narrower[0])}")
+            break
+        pairs = [
+            pair
+            for target, below in zip(widths, narrower, strict=True)
+            for pair in zip(target, below, strict=False)
+        ]
+        if not all(below <= width < math.inf for width, below in pairs):
+            problems.append(f"{where} are narrower than those for less, or not finite")
+        narrower = widths
+    return problems
 
 
 def _versions(manifest: Manifest, graph: str, file: OnnxFile) -> list[str]:

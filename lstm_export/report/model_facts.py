@@ -5,7 +5,7 @@ from __future__ import annotations
 from lstm_export.checkpoint import Description
 from lstm_export.contract import Cell, Forecast
 from lstm_export.report.page import Facts
-from lstm_export.report.text import number, short
+from lstm_export.report.text import number, percent, short
 
 _CELLS: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
@@ -48,8 +48,24 @@ def model_facts(description: Description) -> Facts:
         pairs.append(("Epochs, best", f"{metrics['epochs']}, {metrics.get('best_epoch', '–')}"))
     if isinstance(loss := metrics.get("validation_loss"), int | float):
         pairs.append(("Validation loss", number(float(loss))))
+    pairs += _intervals(description)
     pairs.append(("Seed", str(description.seed)))
     return Facts(pairs)
+
+
+def _intervals(description: Description) -> list[tuple[str, str]]:
+    found, tested = description.intervals, description.metrics.get("test_coverage")
+    if found is None:
+        return []
+    steps = found.steps(0)
+    rows = f"{steps} rows" if steps > 1 else "1 row"
+    pairs = [("Intervals", f"up to {found.levels[-1]:g} and {rows} ahead")]
+    if tested:
+        shares = [
+            f"{percent(share)} of {short(name)}" for name, share in tested["one_step"].items()
+        ]
+        pairs.append((f"Test truth within {tested['level']:g}, one step", _names(shares)))
+    return pairs
 
 
 def _cell(terms: Forecast) -> str:

@@ -11,12 +11,15 @@ from lstm_export.contract import Forecast
 from lstm_export.data.series import Segment, Series
 from lstm_export.data.split import TEST, VALIDATION, parts, series_bounds
 from lstm_export.data.time import continue_times
-from lstm_export.errors import LstmExportError
+from lstm_export.errors import LstmExportError, OptionError
+from lstm_export.report.axes import Values
 from lstm_export.report.figures import SeriesPlot
 from lstm_export.report.text import short
 
 PANELS = 3
 """Targets that are drawn; a table of more would be no picture."""
+COVERAGE = 0.9
+"""Of the band around a forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,13 @@ def series_panels(
     start, stop = max(series_bounds(series), key=lambda bounds: bounds[1] - bounds[0])
     mine = [segment for segment in series.segments if start <= segment.start < stop]
     notes = _left_out(series, terms, mine)
-    forecast, times = None, []
+    forecast = lower = upper = None
+    times: list[str] = []
     if bundle is not None:
         try:
-            forecast = _forecast(bundle, series, mine[-1], terms, horizon)
+            forecast, lower, upper = _forecast(bundle, series, mine[-1], terms, horizon)
+            if lower is not None:
+                notes.append(f"The band is the forecast's interval for a coverage of {COVERAGE:g}.")
             times = continue_times(series.time, series.timestamps[stop - 1], len(forecast))
         except LstmExportError as error:
             notes.append(f"There is no forecast: {error}.")
@@ -64,6 +70,8 @@ def series_panels(
             history=series.target_values[start:stop, i],
             forecast_times=times,
             forecast=None if forecast is None else forecast[:, i],
+            lower=None if lower is None else lower[:, i],
+            upper=None if upper is None else upper[:, i],
             gaps=tuple(segment.start - start for segment in mine[1:]),
             validation=_first(part == VALIDATION),
             test=_first(part == TEST),
@@ -76,11 +84,18 @@ def series_panels(
 
 def _forecast(
     bundle: Path, series: Series, last: Segment, terms: Forecast, horizon: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+) -> tuple[Values, Values | None, Values | None]:
+    """The forecast (horizon, targets), and where there are intervals their bounds."""
     from lstm_export.runtime.load import load_forecaster
 
+    model = load_forecaster(bundle)
     rows = series.values[last.start : last.stop][-terms.window.history :]
-    return np.asarray(load_forecaster(bundle).forecast(rows, horizon=horizon), dtype=np.float64)
+    try:
+        found = model.forecast(rows, horizon=horizon, coverage=COVERAGE)
+    except OptionError:  # none, or none so far ahead
+        return model.forecast(rows, horizon=horizon).astype(np.float64), None, None
+    forecast, lower, upper = (part.astype(np.float64) for part in found)
+    return forecast, lower, upper
 
 
 def _left_out(series: Series, terms: Forecast, mine: list[Segment]) -> list[str]:

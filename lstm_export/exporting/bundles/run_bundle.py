@@ -51,6 +51,6 @@ def export_run(run: Path, path: Path, *, force: bool, target: Target) -> Manifes
         parity=parity,
         intervals=description.intervals,
     )
-    card = run_card(description.forecast, description.data.name, parity)
+    card = run_card(description.forecast, description.data.name, parity, description.intervals)
     contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
     return write_bundle(path, manifest, contents, force=force)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from lstm_export.bundle.manifest import ParitySummary
-from lstm_export.contract import Column, Forecast
+from lstm_export.contract import Column, Forecast, Intervals
 from lstm_export.exporting.bundles.card import markdown, render_card
 
 
-def run_card(forecast: Forecast, name: str, parity: ParitySummary) -> str:
+def run_card(
+    forecast: Forecast, name: str, parity: ParitySummary, intervals: Intervals | None = None
+) -> str:
     """The card of a forecaster trained on the data set `name`."""
     window, recurrent = forecast.window, forecast.recurrent
     directions = ", two directions" if recurrent.bidirectional else ""
@@ -26,6 +28,15 @@ def run_card(forecast: Forecast, name: str, parity: ParitySummary) -> str:
     ]
     if forecast.time is not None:
         facts.append(("time step", f"{forecast.time.step} {forecast.time.unit}"))
+    if intervals is not None:
+        steps = intervals.steps(0)
+        facts.append(
+            (
+                "intervals",
+                f"forecast(history, coverage=0.9): up to {intervals.levels[-1]:g}, and up to "
+                f"{steps} row{'s' if steps != 1 else ''} ahead",
+            )
+        )
     return render_card(
         "run_card.md.jinja",
         title=markdown(f"Forecast of {', '.join(c.name for c in forecast.targets)}"),
