@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,6 @@ class Graphs:
         self.independent_rows, self.stream_start = independent_rows, stream_start
         self.notes = tuple(notes)
         self._sessions: dict[tuple[object, ...], Session] = {}
-        self._lock = threading.Lock()
 
     def has(self, name: str) -> bool:
         """Whether the model has this graph."""
@@ -103,15 +101,15 @@ class Graphs:
         session = self._sessions.get(key)
         if session is None:
             self.spec(name)
-            with self._lock:
-                session = self._sessions.get(key)
-                if session is None:
-                    session = self._sessions[key] = Session(
-                        lambda: self._read(name),
-                        self._where(name),
-                        providers=self.providers,
-                        threads=how.threads,
-                        spinning=how.spinning,
-                        sizes=sizes,
-                    )
+            opened = Session(
+                lambda: self._read(name),
+                self._where(name),
+                providers=self.providers,
+                threads=how.threads,
+                spinning=how.spinning,
+                sizes=sizes,
+            )
+            # Two threads may both have opened one, and use the first. A lock would be worse: a fork
+            # while it is held leaves it held in the child for ever.
+            session = self._sessions.setdefault(key, opened)
         return session
