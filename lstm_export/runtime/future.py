@@ -49,7 +49,7 @@ def read_future(
             f"future: expected a mapping from names to values, {_example(names)}; "
             f"got {type(future).__name__}"
         )
-    if not future and not names:
+    if not future:
         return None
     _require_names(terms, names, future)
     parts = [_values(future[name], name, steps, batch, check=check) for name in names]

@@ -90,13 +90,18 @@ def forecast_series(
     series: Series,
     horizon: int | None = None,
     coverage: float | None = None,
+    *,
+    future: Table | None = None,
+    series_id: str | None = None,
 ) -> tuple[tuple[SeriesForecast, ...], tuple[str, ...]]:
     """The forecast past the end of every series, and what a person must be told of them.
 
-    With `coverage` every forecast has the bounds of its interval.
+    With `coverage` every forecast has the bounds of its interval. `future` has the rows that
+    follow, of the features that the model does not predict, series by series as `series_id` tells;
+    without `horizon` the forecast goes as far as they do.
 
-    Raises DataError if a series ends in fewer rows than the model takes, OptionError or
-    InputError as `ForecastModel.forecast` does.
+    Raises DataError if `future` does not go on from the series, or if a series ends in fewer rows
+    than the model takes, OptionError or InputError as `ForecastModel.forecast` does.
     """
     window = model.terms.window
     ends = {segment.series: segment for segment in series.segments}
@@ -121,11 +126,17 @@ def forecast_series(
             f"fewer unbroken rows than the {window.history} that the model was trained on: "
             f"{', '.join(short[:5])}{', …' if len(short) > 5 else ''}"
         )
+    known = None
+    if future is not None:
+        from lstm_export.runtime.future_table import future_of
+
+        known = future_of(model.terms, future, series, tuple(ends.values()), series_id)
+        horizon = min(map(np.size, known.values())) // len(ends) if horizon is None else horizon
     if coverage is None:
-        values = model.forecast(histories, horizon)
+        values = model.forecast(histories, horizon, future=known)
         bounds: Iterable[tuple[Float32 | None, Float32 | None]] = repeat((None, None), len(values))
     else:
-        values, lower, upper = model.forecast(histories, horizon, coverage=coverage)
+        values, lower, upper = model.forecast(histories, horizon, future=known, coverage=coverage)
         bounds = zip(lower, upper, strict=True)
     forecasts = [
         SeriesForecast(
@@ -193,10 +204,13 @@ def backtest(model: ForecastModel, series: Series, coverage: float | None = None
 _BATCH, _BATCH_VALUES = 1024, 1 << 20
 
 
-def checked_mode(horizon: int | None, mode: Literal["forecast", "backtest"]) -> None:
-    """Raises OptionError for a horizon with a backtest, which always looks one step ahead."""
-    if mode == "backtest" and horizon is not None:
-        raise OptionError("--backtest looks one step ahead: leave out --horizon")
+def checked_mode(
+    horizon: int | None, mode: Literal["forecast", "backtest"], future: str | None = None
+) -> None:
+    """Raises OptionError for what a backtest, which looks one step ahead, has no use for."""
+    for option, value in (("--horizon", horizon), ("--future", future)):
+        if mode == "backtest" and value is not None:
+            raise OptionError(f"--backtest looks one step ahead: leave out {option}")
 
 
 def _named(segment: Segment) -> str:

@@ -262,3 +262,114 @@ def test_an_absent_matplotlib_is_named(
     plot = tmp_path / "p.png"
     assert run(["predict", str(level), str(data), "--plot", str(plot)]) == 2
     assert "pip install 'lstm-export[report]'" in capsys.readouterr().err
+
+
+KNOWN = Forecast(
+    features=(Column("rain", "mm", 0.0, 9.0), Column("level", "m", -2.0, 3.0)),
+    targets=(Column("level", "m", -2.0, 3.0),),
+    window=Window(context_length=4, horizon=1, difference=1),
+    input_scaling=Scaling("standard", (0.0, 0.1), (2.0, 1.5)),
+    target_scaling=Scaling("standard", (0.1,), (1.5,)),
+    recurrent=Recurrent("lstm", 2, 4),
+    time=TimeAxis("month", "month", 1, "%Y-%m"),
+)
+
+
+@pytest.fixture
+def rainy(tmp_path: Path) -> Path:
+    rain = [round(float(v), 2) for v in np.arange(12) % 5]
+    return table(tmp_path / "d.csv", month=months(12), level=wave(12), rain=rain)
+
+
+def test_known_rows_take_a_model_of_one_step_further(
+    make_bundle: Bundle, rainy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, rain = str(make_bundle(KNOWN)), [1.0, 0.0, 4.5, 2.0]
+    future = table(tmp_path / "f.csv", rain=rain, month=months(4, 12), other=["x"] * 4)
+    history = np.array([(i % 5, value) for i, value in enumerate(wave(12))], float)
+    expected = load_forecaster(bundle).forecast(history, 5, future={"rain": rain})[:, 0]
+    assert run(["predict", bundle, str(rainy), "--future", str(future)]) == 0
+    rows = rows_of(capsys.readouterr().out)
+    assert [row["month"] for row in rows] == months(4, 12)
+    assert [np.float32(row["level"]) for row in rows] == expected[:4].tolist()
+    asked = ["predict", bundle, str(rainy), "--future", str(future), "--horizon"]
+    assert run([*asked, "5"]) == 0
+    assert [np.float32(r["level"]) for r in rows_of(capsys.readouterr().out)] == expected.tolist()
+    assert run([*asked, "6"]) == 2
+    assert "future['rain'] is too short: 4 values" in capsys.readouterr().err
+
+
+def test_known_rows_of_several_series(
+    make_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = str(make_bundle(KNOWN))
+    where: list[object] = ["a"] * 8 + ["b"] * 8
+    rain: list[object] = [float(i % 5) for i in range(16)]
+    data = table(tmp_path / "d.csv", where=where, month=months(8) * 2, level=wave(16), rain=rain)
+    names: list[object] = ["b", "a", "b", "a", "c"]
+    future = table(
+        tmp_path / "f.csv",
+        where=names,
+        month=[months(1, 8)[0], months(1, 8)[0], months(1, 9)[0], months(1, 9)[0], "2020-01"],
+        rain=[1.0, 2.0, 3.0, 4.0, 5.0],
+    )
+    options = ["predict", bundle, str(data), "--series-id", "where", "--future", str(future)]
+    assert run(options) == 0
+    got = [np.float32(row["level"]) for row in rows_of(capsys.readouterr().out)]
+    model = load_forecaster(bundle)
+    expected = [
+        model.forecast(
+            np.array([rain[start : start + 8], wave(16)[start : start + 8]], float).T,
+            2,
+            future={"rain": known},
+        )[:, 0]
+        for start, known in ((0, [2.0, 4.0]), (8, [1.0, 3.0]))
+    ]
+    np.testing.assert_allclose(got, np.concatenate(expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"level": [1, 2]}, "rain"),
+        ({"rain": ["x", 2]}, "'x'"),
+        ({"rain": ["", 2]}, "rain"),
+        ({"rain": [1, 2], "month": ["2021-02", "2021-03"]}, "expected 2021-01 in the column"),
+        ({"rain": [1, 2], "month": ["2021-01", "2021-03"]}, "line 3: expected 2021-02"),
+        ({"rain": []}, "rows"),
+    ],
+)
+def test_known_rows_that_do_not_fit(
+    make_bundle: Bundle,
+    rainy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    columns: dict[str, list[object]],
+    message: str,
+) -> None:
+    future = table(tmp_path / "f.csv", **columns)
+    assert run(["predict", str(make_bundle(KNOWN)), str(rainy), "--future", str(future)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_known_rows_that_no_one_needs(
+    make_bundle: Bundle,
+    level: Path,
+    rainy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    future = str(table(tmp_path / "f.csv", rain=[1, 2]))
+    for bundle, reason in (
+        (level, "predicts all of its features"),
+        (make_bundle(RAINY), "at once"),
+    ):
+        assert run(["predict", str(bundle), str(rainy), "--future", future]) == 2
+        assert f"{reason}: leave out --future" in capsys.readouterr().err
+    assert run(["predict", str(level), str(rainy), "--future", future, "--backtest"]) == 2
+    assert "leave out --future" in capsys.readouterr().err
+    out = ["--out", future, "--force"]
+    assert run(["predict", str(make_bundle(KNOWN)), str(rainy), "--future", future, *out]) == 2
+    assert "which is the table that is read" in capsys.readouterr().err

@@ -9,7 +9,8 @@ import torch
 from lstm_export.contract import Column, Forecast, Recurrent, Scaling, Window
 from lstm_export.errors import ContractError, InputError
 from lstm_export.nn.forecaster import Forecaster, ForecasterStream
-from lstm_export.oracle.forecaster import forecast, stream
+from lstm_export.nn.forms import ForecasterFeedback, RaggedForecaster
+from lstm_export.oracle.forecaster import feed_back, forecast, ragged, stream
 
 TOLERANCE = 1e-11
 
@@ -134,6 +135,65 @@ def test_what_does_not_fit_is_refused() -> None:
         )
     with pytest.raises(ContractError, match="cannot stream"):
         stream(terms_of(bidirectional=True), weights, {})
+
+
+@pytest.mark.parametrize(("cell", "proj_size"), [("lstm", 0), ("lstm", 3), ("gru", 0), ("rnn", 0)])
+@pytest.mark.parametrize(("lag", "targets"), [(0, (1, 0)), (2, (1, 0)), (0, (1,)), (3, (0,))])
+def test_feeding_back_is_the_torch_module_in_float64(
+    cell: str, proj_size: int, lag: int, targets: tuple[int, ...]
+) -> None:
+    terms = terms_of(cell, lag=lag, targets=targets, proj_size=proj_size)
+    module, weights = module_of(terms)
+    rng = np.random.default_rng(0)
+    known = len(terms.known)
+    for batch, length, steps in ((1, lag + 1, 1), (3, 7, 2), (2, 9, 8)):
+        x, future = rng.standard_normal((batch, length, 2)), rng.standard_normal((batch, 7, known))
+        with torch.no_grad():
+            feeds = (torch.from_numpy(x), torch.tensor(steps))
+            rows = torch.from_numpy(future) if known else None
+            expected = ForecasterFeedback(module)(*feeds, rows).numpy()
+        got = feed_back(terms, weights, x, steps, future if known else None)
+        assert got.shape == (batch, steps, len(targets))
+        np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("lag", [0, 2])
+def test_feeding_back_is_forecasting_a_series_that_grows(lag: int) -> None:
+    terms = terms_of(lag=lag, targets=(1,))
+    _, weights = module_of(terms)
+    rng = np.random.default_rng(0)
+    x, future = rng.standard_normal((2, 6, 2)), rng.standard_normal((2, 4, 1))
+    got = feed_back(terms, weights, x, 5, future)
+    for step in range(5):
+        ahead = forecast(terms, weights, x)
+        np.testing.assert_allclose(got[:, step], ahead[:, 0], rtol=0, atol=1e-13)
+        if step < 4:
+            x = np.concatenate([x, np.concatenate([future[:, step], ahead[:, 0]], 1)[:, None]], 1)
+
+
+def test_ragged_sequences_are_each_alone() -> None:
+    terms = terms_of("gru", lag=2, horizon=3, bidirectional=True)
+    module, weights = module_of(terms)
+    x = np.random.default_rng(0).standard_normal((3, 9, 2))
+    lengths = np.array([9, 3, 6])
+    got = ragged(terms, weights, x, lengths)
+    with torch.no_grad():
+        packed = RaggedForecaster(module)(torch.from_numpy(x), torch.from_numpy(lengths)).numpy()
+    np.testing.assert_allclose(got, packed, rtol=0, atol=TOLERANCE)
+    x[1, 3:] = np.nan
+    np.testing.assert_array_equal(ragged(terms, weights, x, lengths), got)
+
+
+def test_what_cannot_be_fed_back_is_refused() -> None:
+    x = np.zeros((1, 4, 2))
+    terms = terms_of(horizon=2)
+    with pytest.raises(ContractError, match="no next row"):
+        feed_back(terms, module_of(terms)[1], x, 3)
+    terms = terms_of(targets=(0,))
+    weights = module_of(terms)[1]
+    for future in (None, np.zeros((1, 1, 1)), np.zeros((2, 2, 1))):
+        with pytest.raises(InputError, match="future: expected 2 rows of c1"):
+            feed_back(terms, weights, x, 3, future)
 
 
 def state_of(terms: Forecast, batch: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
