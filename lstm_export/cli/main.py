@@ -24,6 +24,7 @@ from lstm_export.cli.doctor import doctor
 from lstm_export.cli.export import export
 from lstm_export.cli.inspect import inspect
 from lstm_export.cli.predict import predict
+from lstm_export.cli.stream import stream
 from lstm_export.cli.train import train
 from lstm_export.cli.verify import verify
 from lstm_export.errors import LstmExportError, ParityError
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, data, train, export, verify, predict, inspect, doctor, bench):
+for command in (demo, data, train, export, verify, predict, stream, inspect, doctor, bench):
     app.command()(command)
 
 
@@ -60,9 +61,9 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Runs the program on `arguments` (default: the process's own) and exits with its code."""
     # A sign that the terminal cannot show becomes an escape, not a crash.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    for channel in (sys.stdout, sys.stderr):
+        if isinstance(channel, io.TextIOWrapper):
+            channel.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:] if arguments is None else arguments)
     try:
         if sys.stdout is not None:

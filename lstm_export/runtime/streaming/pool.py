@@ -112,24 +112,30 @@ class Pool:
             self._kept.clear()
             self._calls.clear()
 
-    def snapshot(self, slot: int) -> dict[str, Array]:
-        """All that one slot remembers, as `Stream.snapshot` has it for a batch of one."""
+    def snapshot(self, slot: int | Sequence[int]) -> dict[str, Array]:
+        """All that one slot remembers, as `Stream.snapshot` has it for a batch of one; of several
+        slots, as for a batch of them. Raises InputError."""
         from lstm_export.runtime.streaming.snapshot import snapshot_of
 
         with self._lock():
-            rows = [self._places[self._known(slot)]]
-            return snapshot_of(self._graph, self._graph.take(self._state(), rows), self._seen[rows])
+            places = self._chosen(slot)
+            carried = self._graph.take(self._state(), places)
+            return snapshot_of(self._graph, carried, self._seen[places])
 
-    def restore(self, slot: int, snapshot: object) -> None:
-        """The slot goes on from a snapshot of any slot, or of a stream with a batch of one, of the
-        same model. Raises InputError."""
+    def restore(self, slot: int | Sequence[int], snapshot: object) -> None:
+        """The slot, or each of several, goes on from a snapshot of as many slots, or of a stream
+        with that batch, of the same model. Raises InputError."""
         from lstm_export.runtime.streaming.snapshot import restored
 
         with self._lock():
-            rows = [self._places[self._known(slot)]]
-            carried, seen = restored(self._graph, snapshot, 1, check=self._check)
-            self._graph.put(self._state(), rows, carried)
-            self._seen[rows] = seen
+            places = self._chosen(slot)
+            carried, seen = restored(self._graph, snapshot, len(places), check=self._check)
+            self._graph.put(self._state(), places, carried)
+            self._seen[places] = seen
+
+    def _chosen(self, slot: int | Sequence[int]) -> list[int]:
+        slots = slot if isinstance(slot, Sequence) else [slot]
+        return [self._places[self._known(one)] for one in slots]
 
     def _ordered(self, given: object) -> list[int]:
         """The slots of a step in the order of their places. Raises InputError."""

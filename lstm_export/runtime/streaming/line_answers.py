@@ -1,0 +1,72 @@
+"""Forecasts as lines of text: CSV, or one JSON object a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING
+
+from lstm_export.contract import Forecast
+from lstm_export.runtime.streaming.lines import Format, Record
+
+if TYPE_CHECKING:
+    from lstm_export.runtime.arrays import Array
+
+
+class Answers:
+    """What a line is answered with: its time and series, if it has them, and the forecast.
+
+    A target is a column of its own; with a horizon of H > 1 it is TARGET_1 … TARGET_H. A name that
+    is taken gets an underscore. Where there is nothing to say yet the values are empty, or null.
+    """
+
+    __slots__ = ("_json", "_names", "_series", "_time")
+
+    def __init__(self, terms: Forecast, form: Format, time: str | None, series: str | None) -> None:
+        self._json = form == "ndjson"
+        self._time, self._series = time, series
+        taken = [name for name in (time, series) if name is not None]
+        horizon = terms.window.horizon
+        for column in terms.targets:
+            for step in range(1, horizon + 1):
+                name = column.name if horizon == 1 else f"{column.name}_{step}"
+                while name in taken:
+                    name += "_"
+                taken.append(name)
+        self._names = taken[len(taken) - horizon * len(terms.targets) :]
+
+    @property
+    def header(self) -> str:
+        """The line that names the columns; empty for JSON."""
+        lead = [name for name in (self._time, self._series) if name is not None]
+        return "" if self._json else _csv_line([*lead, *self._names])
+
+    def line(self, record: Record, forecast: Array) -> str:
+        """The answer to one record; `forecast` is (horizon, targets)."""
+        values = [_shortest(value) for value in forecast.T.reshape(-1)]
+        if self._json:
+            body: dict[str, object] = {}
+            if self._time is not None and record.time is not None:
+                body[self._time] = record.time
+            if self._series is not None:
+                body[self._series] = record.series
+            body.update(zip(self._names, values, strict=True))
+            return json.dumps(body, ensure_ascii=False) + "\n"
+        lead = [record.time] if self._time is not None else []
+        lead += [record.series] if self._series is not None else []
+        return _csv_line([*lead, *values])
+
+
+def _shortest(value: object) -> float | None:
+    """A float32 as the shortest number that reads back as it; None where it is not finite."""
+    # str() of a float32 is its shortest form; float() alone would spell out a float64's digits.
+    number = float(str(value))
+    return number if math.isfinite(number) else None
+
+
+def _csv_line(cells: list[object]) -> str:
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerow(cells)
+    return stream.getvalue()
