@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from lstm_export.checkpoint import DESCRIPTION, read_description
 from lstm_export.contract import Column, Forecast, Recurrent, Scaling, Window
 from lstm_export.data.series import Segment, Series
 from lstm_export.data.split import TEST, VALIDATION, parts
@@ -17,7 +19,9 @@ from lstm_export.nn.forecaster import Forecaster
 from lstm_export.runtime.load import load_forecaster
 from lstm_export.training import residuals as module
 from lstm_export.training.device import quiet_torch
+from lstm_export.training.options import TrainOptions
 from lstm_export.training.residuals import residuals_ahead, steps_left
+from lstm_export.training.train import train
 
 
 def terms_of(features: str, targets: str, **changes: object) -> Forecast:
@@ -161,3 +165,32 @@ def test_very_many_windows_are_thinned(
 def test_no_window_has_no_errors(model: Callable[[Forecast], Forecaster]) -> None:
     terms = KINDS["lstm"]
     assert residuals_ahead(model(terms), series_of(terms), np.empty(0, np.int64)) == []
+
+
+def test_without_a_validation_part_a_run_has_no_intervals(
+    tiny: Callable[..., TrainOptions], tmp_path: Path
+) -> None:
+    result = train(tiny(validation=0.0), tmp_path / "run")
+    assert result.description.intervals is None
+    assert result.description.metrics["test_coverage"] is None
+    assert any("forecasts have no intervals" in note for note in result.notes)
+
+
+def test_a_run_keeps_its_intervals(tiny: Callable[..., TrainOptions], tmp_path: Path) -> None:
+    result = train(tiny(), tmp_path / "run")
+    intervals = read_description(tmp_path / "run").intervals
+    assert intervals is not None
+    assert intervals == result.description.intervals
+    assert intervals.residuals == tuple(range(21, 10, -1))
+    assert result.description.metrics["test_coverage"]["one_step"].keys() == {"x"}
+
+
+def test_a_run_of_before_there_were_intervals_still_reads(
+    tiny: Callable[..., TrainOptions], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(tiny(epochs=1), run)
+    document = json.loads((run / DESCRIPTION).read_text())
+    del document["intervals"]
+    (run / DESCRIPTION).write_text(json.dumps(document))
+    assert read_description(run).intervals is None
