@@ -19,6 +19,7 @@ from lstm_export.runtime.tuned import (
     machine,
     model_hash,
     read_cache,
+    settings_in,
 )
 
 
@@ -53,8 +54,7 @@ def keep(
     """
     document = read_cache(str(file)) or {"format_version": CACHE_VERSION, "machines": {}}
     here = document["machines"].get(machine())
-    known = here.get("classes") if isinstance(here, dict) else None
-    entries = dict(known) if isinstance(known, dict) else {}
+    entries = dict(here["classes"]) if settings_in(here) is not None else {}
     for name, settings in classes.items():
         given = {key: value for key, value in asdict(settings).items() if value is not None}
         entries[name] = {"settings": given, "measured": dict(measured.get(name, {}))}

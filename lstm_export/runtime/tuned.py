@@ -39,17 +39,21 @@ def tuned(model: Manifest | str) -> Callable[[int, int], Settings] | None:
     document = read_cache(cache_file(model_hash(model)))
     if document is None:
         return None
+    settings = settings_in(document["machines"].get(machine()))
+    if settings is None:
+        return None
+    default = Settings()
+    return lambda batch, length: settings.get(shape_class(batch, length), default)
+
+
+def settings_in(entry: Any) -> dict[str, Settings] | None:
+    """What a file holds for one machine, by class of shapes; None if any of it is damaged."""
     try:
-        entry = document["machines"].get(machine())
-        if entry is None:
-            return None
-        settings = {
+        return {
             name: checked(Settings(**one["settings"])) for name, one in entry["classes"].items()
         }
     except (LstmExportError, KeyError, TypeError, AttributeError):
         return None
-    default = Settings()
-    return lambda batch, length: settings.get(shape_class(batch, length), default)
 
 
 def shape_class(batch: int, length: int) -> str:
