@@ -110,5 +110,3 @@ def sums(sums_bundle: Callable[..., Path]) -> GraphModel:
     model = load(sums_bundle(independent_rows=True, stream_start=start))
     assert isinstance(model, GraphModel)
     return model
-
-

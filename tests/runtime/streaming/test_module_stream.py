@@ -173,7 +173,7 @@ def test_a_module_that_cannot_stream_says_why(sums_bundle: Callable[..., Path]) 
     notes = ("a note on something else", "this module cannot stream: it looks ahead")
     told: Any = load(sums_bundle(stream=False, provenance=Provenance("test", notes=notes)))
     for call in (told.stream, lambda: told.pool(3)):
-        with pytest.raises(OptionError, match="^this module cannot stream: it looks ahead$"):
+        with pytest.raises(OptionError, match=r"^this module cannot stream: it looks ahead$"):
             call()
 
 
