@@ -32,6 +32,13 @@ def export(
     target: Annotated[
         str, typer.Option("--target", help="portable (any runtime) or onnxruntime.")
     ] = "portable",
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            help="Demand a module's stream graph, or leave it out; by default, if it can stream.",
+        ),
+    ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -68,11 +75,13 @@ def export(
             args=example.args,
             kwargs=example.kwargs,
             target=target,  # type: ignore[arg-type]  # checked there
+            stream=stream,
             force=force,
         )
-    elif weights is not None or example_shape:
+    elif weights is not None or example_shape or stream is not None:
         raise OptionError(
-            f"--weights and --example-shape are for a module, as model.py:name; {source} is a run"
+            "--weights, --example-shape and --stream are for a module, as model.py:name; "
+            f"{source} is a run"
         )
     else:
         manifest = export_bundle(source, out, target=target, force=force)  # type: ignore[arg-type]

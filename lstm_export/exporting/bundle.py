@@ -28,26 +28,34 @@ def export_bundle(
     output_names: Sequence[str] | None = None,
     dynamic_axes: Mapping[str, Any] | None = None,
     target: Target = "portable",
+    stream: bool | None = None,
     force: bool = False,
 ) -> Manifest:
     """Exports `source` as a bundle at `path`; returns its manifest.
 
     `source` is the folder of a training run; or a module, with `args` and `kwargs` and the rest as
-    for `export_onnx`. Nothing is written unless the graphs give torch's numbers. Raises
-    CheckpointError if a run cannot be read, OptionError for arguments that do not fit, ExportError
-    or ParityError as `export_onnx` does, OutputError if `path` exists (without `force`) or cannot
-    be written.
+    for `export_onnx`. A module whose outputs depend on the past alone, and on that through its
+    recurrent states alone, gets a stream graph; a note tells why another has none. With `stream`
+    True the latter is an ExportError, with False none gets one.
+
+    Nothing is written unless the graphs give torch's numbers. Raises CheckpointError if a run
+    cannot be read, OptionError for arguments that do not fit, ExportError or ParityError as
+    `export_onnx` does, OutputError if `path` exists (without `force`) or cannot be written.
     """
     options = GraphOptions(input_names, output_names, dynamic_axes, target)
-    of_module = (args, kwargs, input_names, output_names, dynamic_axes)
+    of_module = (args, kwargs, input_names, output_names, dynamic_axes, stream)
     refuse_existing_folder(Path(path), force=force, marker=LAYOUT.manifest)
     if isinstance(source, nn.Module):
         if args is None and not kwargs:
             raise OptionError("a module needs args: an example of what it is called with")
         args = () if args is None else args
-        return export_module_bundle(source, Path(path), args, kwargs, options, force=force)
+        return export_module_bundle(
+            source, Path(path), args, kwargs, options, stream=stream, force=force
+        )
     if not isinstance(source, str | Path):
         raise OptionError(f"source: expected a run folder or a module, got {type(source).__name__}")
     if any(value is not None for value in of_module):
-        raise OptionError("args, kwargs, names and dynamic_axes are for modules; a run has its own")
+        raise OptionError(
+            "args, kwargs, names, dynamic_axes and stream are for modules; a run has its own"
+        )
     return export_run(Path(source), Path(path), force=force, target=target)

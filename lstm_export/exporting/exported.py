@@ -17,7 +17,7 @@ from lstm_export.errors import ExportError
 from lstm_export.exporting.audit.registration import unregistered
 from lstm_export.exporting.audit.steadiness import unsteady
 from lstm_export.exporting.graph.opset import set_ir_version, set_opset
-from lstm_export.exporting.lower import lower
+from lstm_export.exporting.lower import lower, translated
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.tracing.blame import blame, first_line
 from lstm_export.exporting.tracing.call import Call, describe_call
@@ -34,9 +34,12 @@ _export_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The graph of a module for one way to call it."""
+    """The graph of a module for one way to call it, `model`; and as it was before recurrent layers
+    and loops became operators, `translated`.
+    """
 
     opened: OpenAxes
+    translated: ir.Model
     model: ir.Model
     contract: Contract
     loops: tuple[str, ...]
@@ -96,12 +99,23 @@ def exported(
             "padded results keep the length of the padded input, with which forward combines them: "
             "the longest sequence has to fill it, as in eager torch"
         )
-    lowered = lower(names, options.target)
-    set_opset(lowered.model, options.opset_version)
-    set_ir_version(lowered.model, options.ir_version)
+    model = translated(names)
+    before = model.clone()
     contract = Contract("module", names.spec)
-    lowered.model.metadata_props[METADATA_KEY] = contract.to_json()
-    return Exported(opened, lowered.model, contract, lowered.loops, tuple(notes))
+    loops = finished(model, contract, options)
+    return Exported(opened, before, model, contract, loops, tuple(notes))
+
+
+def finished(model: ir.Model, contract: Contract, options: GraphOptions) -> tuple[str, ...]:
+    """Makes of a translated graph the one that a file holds, in place, the contract inside it.
+
+    Says in words what became of each time loop. Raises ExportError.
+    """
+    loops = lower(model, contract.graph, options.target)
+    set_opset(model, options.opset_version)
+    set_ir_version(model, options.ir_version)
+    model.metadata_props[METADATA_KEY] = contract.to_json()
+    return tuple(loops)
 
 
 def _traced(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from lstm_export.contract import TensorSpec
+from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.errors import ExportError
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recognise.scans import recognise_cells
@@ -19,16 +18,11 @@ from lstm_export.exporting.tracing.flat_module import PREFIX
 from lstm_export.exporting.translate import translate
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """An ONNX graph, and in words what became of each time loop."""
+def translated(names: AxisNames) -> ir.Model:
+    """The graph of a traced program, recurrent layers and loops still single nodes.
 
-    model: ir.Model
-    loops: tuple[str, ...]
-
-
-def lower(names: AxisNames, target: Target) -> Lowered:
-    """The graph of a traced program. Raises ExportError if ONNX cannot express it."""
+    Raises ExportError if ONNX cannot express it.
+    """
     spec = names.spec
     try:
         model = translate(
@@ -39,12 +33,20 @@ def lower(names: AxisNames, target: Target) -> Lowered:
     except Exception as error:
         raise ExportError(f"torch.onnx cannot translate the module: {_cause(error)}") from error
     _name_parameters(model.graph)
+    return model
+
+
+def lower(model: ir.Model, spec: GraphSpec, target: Target) -> list[str]:
+    """Puts `model` into ONNX's own operators, in place, its ends as `spec` has them.
+
+    Says in words what became of each time loop. Raises ExportError if the ends are others.
+    """
     loops = recognise_cells(model, target)
     lower_recurrent(model, target)
     tidy(model)
     _name_ends(model.graph.inputs, spec.inputs)
     _name_ends(model.graph.outputs, spec.outputs)
-    return Lowered(model, tuple(loops))
+    return loops
 
 
 def _cause(error: BaseException) -> str:

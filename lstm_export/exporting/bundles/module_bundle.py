@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ from lstm_export.bundle.golden import golden_bytes
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest, Provenance
 from lstm_export.bundle.write import write_bundle
+from lstm_export.errors import ExportError
 from lstm_export.exporting.bundles.check import settle_golden
 from lstm_export.exporting.bundles.module_card import module_card
 from lstm_export.exporting.bundles.versions import versions
 from lstm_export.exporting.export import verified
-from lstm_export.exporting.exported import exported, ready
+from lstm_export.exporting.exported import Exported, exported, ready
 from lstm_export.exporting.graph.serialise import serialise
 from lstm_export.exporting.options import GraphOptions
+from lstm_export.exporting.streams.refusal import NoStreamError
+from lstm_export.exporting.streams.stream import ModuleStream, module_stream
 from lstm_export.exporting.verify.golden import golden_candidates
+from lstm_export.exporting.verify.rows import rows_are_independent
 
 
 def export_module_bundle(
@@ -29,11 +34,12 @@ def export_module_bundle(
     kwargs: Mapping[str, Any] | None,
     options: GraphOptions,
     *,
+    stream: bool | None,
     force: bool,
 ) -> Manifest:
     """`module`, called as `module(*args, **kwargs)`, as a bundle at `path`; returns its manifest.
 
-    Raises what `export_onnx` raises.
+    `stream` as for `export_bundle`. Raises what `export_onnx` raises.
     """
     with ready(module) as state:
         result = exported(state, args, kwargs, options)
@@ -42,21 +48,42 @@ def export_module_bundle(
         candidates = golden_candidates(
             module, result.call, result.contract.graph, lengths=result.lengths
         )
-        golden, parity = settle_golden({LAYOUT.model: content}, candidates)
+        streamed, notes = _stream(module, result, options, stream)
+        independent = rows_are_independent(module, result.call, result.contract.graph)
+        graphs = {LAYOUT.model: content}
+        specs = {LAYOUT.model: result.contract.graph}
+        if streamed is not None:
+            graphs[LAYOUT.stream], specs[LAYOUT.stream] = streamed.content, streamed.contract.graph
+            candidates = itertools.chain(candidates, (iter([case]) for case in streamed.golden))
+        golden, parity = settle_golden(graphs, candidates)
     manifest = Manifest(
         task="module",
-        graphs={LAYOUT.model: result.contract.graph},
+        graphs=specs,
         opset_version=options.opset_version,
         ir_version=options.ir_version,
         files={},
-        provenance=Provenance(source_kind="module", versions=versions(), notes=result.notes),
+        provenance=Provenance(source_kind="module", versions=versions(), notes=notes),
         variants={"float32": LAYOUT.model},
         parity=parity,
+        stream_start=None if streamed is None else streamed.contract.stream_start,
+        independent_rows=independent,
     )
-    card = module_card(type(module).__name__, result.contract.graph, result.notes, parity)
-    contents = {
-        LAYOUT.model: content,
-        LAYOUT.golden: golden_bytes(golden),
-        LAYOUT.card: card.encode(),
-    }
+    card = module_card(type(module).__name__, specs, notes, parity)
+    contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
     return write_bundle(path, manifest, contents, force=force)
+
+
+def _stream(
+    module: nn.Module, result: Exported, options: GraphOptions, wanted: bool | None
+) -> tuple[ModuleStream | None, tuple[str, ...]]:
+    """The stream graph, if there is to be one, and the notes of the bundle."""
+    if wanted is False:
+        return None, (*result.notes, "no stream graph: it was not asked for")
+    try:
+        return module_stream(module, result, options), result.notes
+    except NoStreamError as error:
+        if wanted:
+            raise ExportError(
+                f"{type(module).__name__} cannot stream: {error}; export it without stream=True"
+            ) from error
+        return None, (*result.notes, f"this module cannot stream: {error}")

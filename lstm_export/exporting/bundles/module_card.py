@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import ParitySummary
 from lstm_export.contract import GraphSpec
 from lstm_export.exporting.bundles.card import markdown, render_card
 
 
-def module_card(name: str, graph: GraphSpec, notes: Sequence[str], parity: ParitySummary) -> str:
+def module_card(
+    name: str, graphs: Mapping[str, GraphSpec], notes: Sequence[str], parity: ParitySummary
+) -> str:
     """The card of the module class `name`, exported with `notes`."""
+    graph = graphs[LAYOUT.model]
+    streamed = _streamed(graphs[LAYOUT.stream]) if LAYOUT.stream in graphs else []
     inputs = [spec.name for spec in graph.inputs]
-    identifiers = all(one.isidentifier() for one in inputs)
     return render_card(
         "module_card.md.jinja",
         title=markdown(name),
         graph=graph,
         notes=[markdown(note) for note in notes],
-        feeds=", ".join(f"{one}={one}" for one in inputs)
-        if identifiers
-        else "{" + ", ".join(f'"{one}": …' for one in inputs) + "}",
+        feeds=_feeds(inputs),
+        chunk=_feeds(streamed),
         first=graph.inputs[0],
         names=", ".join(inputs),
         parity=parity,
     )
+
+
+def _streamed(graph: GraphSpec) -> list[str]:
+    """The data inputs of a stream graph."""
+    finals = {spec.name for spec in graph.outputs}
+    states = {f"initial_{name[6:]}" for name in finals if name.startswith("final_")}
+    return [spec.name for spec in graph.inputs if spec.name not in states]
+
+
+def _feeds(names: Sequence[str]) -> str:
+    """How tensors of these names are given to a model."""
+    if all(name.isidentifier() for name in names):
+        return ", ".join(f"{name}={name}" for name in names)
+    return "{" + ", ".join(f'"{name}": …' for name in names) + "}"

@@ -9,34 +9,26 @@ lengths, x is the padded tensor, y is zero in the padding, and the states are th
 sequence's own last step. One node for the whole module keeps torch
 from seeing the transposes between layers, whose strides would make it specialise lengths.
 
-The classes are patched, so subclasses that call super().forward() are reached, but the patch acts
-only in a thread that is capturing and only on modules that it was given: everyone else gets
-torch's own forward. Weights are read before tracing, which leaves the module as it was.
+Weights are read before tracing, which leaves the module as it was.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from lstm_export.exporting.capture.instead import Forward, instead_of_forward
 from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
 from lstm_export.exporting.capture.opaque import demand, fix
 from lstm_export.exporting.capture.ragged import Packed, unpacked
 from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
 
 OP_TYPE = "Recurrent"
-
-_CLASSES: tuple[type[nn.RNNBase], ...] = (nn.LSTM, nn.GRU, nn.RNN)
-_originals: dict[type, Callable[..., Any]] = {}
-_patch_lock = threading.Lock()
-_patch_users = 0
-_capturing = threading.local()
 
 Layers = tuple[LayerWeights, ...]
 
@@ -45,49 +37,16 @@ Layers = tuple[LayerWeights, ...]
 def recurrent_capture(module: nn.Module) -> Iterator[None]:
     """Within the block, in this thread, recurrent layers inside `module` trace as opaque nodes."""
     layers = {
-        id(child): (path, onnx_layers(child))
+        path: onnx_layers(child)
         for path, child in module.named_modules()
-        if isinstance(child, _CLASSES)
+        if isinstance(child, nn.LSTM | nn.GRU | nn.RNN)
     }
-    _install()
-    previous = getattr(_capturing, "layers", None)
-    _capturing.layers = layers
-    try:
+
+    def traced(original: Forward, path: str, layer: nn.RNNBase, x: Any, hx: Any) -> Any:
+        return _traced_forward(layer, path, layers[path], x, hx)
+
+    with instead_of_forward(module, traced):
         yield
-    finally:
-        _capturing.layers = previous
-        _remove()
-
-
-def _install() -> None:
-    global _patch_users
-    with _patch_lock:
-        if _patch_users == 0:
-            for cls in _CLASSES:
-                _originals[cls] = cls.forward
-                cls.forward = _dispatching(cls.forward)
-        _patch_users += 1
-
-
-def _remove() -> None:
-    global _patch_users
-    with _patch_lock:
-        _patch_users -= 1
-        if _patch_users == 0:
-            for cls, forward in _originals.items():
-                cls.forward = forward  # type: ignore[attr-defined]
-            _originals.clear()
-
-
-def _dispatching(original: Callable[..., Any]) -> Callable[..., Any]:
-    def forward(self: nn.RNNBase, input: Any, hx: Any = None) -> Any:
-        captured = (getattr(_capturing, "layers", None) or {}).get(id(self))
-        if captured is None:
-            return original(self, input, hx)
-        path, layers = captured
-        return _traced_forward(self, path, layers, input, hx)
-
-    return forward
 
 
 def _traced_forward(module: nn.RNNBase, path: str, layers: Layers, x: Any, hx: Any) -> Any:

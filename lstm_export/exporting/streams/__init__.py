@@ -1,0 +1,1 @@
+"""The stream graph of a module: recurrent states in and out, and proof that it is the module."""

@@ -1,0 +1,52 @@
+"""A module in eager torch whose recurrent layers are given their states, as a stream's are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from lstm_export.exporting.capture.instead import Forward, instead_of_forward
+from lstm_export.exporting.streams.carry import State
+from lstm_export.exporting.verify.reference import Eager
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def eager_chunk(
+    eager: Eager,
+    states: Sequence[State],
+    tensors: Sequence[Tensor],
+    initial: Mapping[str, npt.NDArray[Any]],
+    dtype: torch.dtype,
+) -> Arrays:
+    """The module's outputs, and the states after them, where its layers start from `initial`.
+
+    To be used within `eager.float32()` or `eager.float64()`. Raises whatever the module raises.
+    """
+    waiting: dict[str, list[list[State]]] = {}
+    for state in states:
+        calls = waiting.setdefault(state.path, [])
+        if state.kind == "h":
+            calls.append([])
+        calls[-1].append(state)
+    finals: dict[str, Tensor] = {}
+
+    def given(original: Forward, path: str, layer: nn.RNNBase, x: Any, hx: Any) -> Any:
+        own = waiting[path].pop(0)
+        values = [torch.from_numpy(initial[state.name]).to(x.device, dtype) for state in own]
+        unbatched = x.dim() == 2
+        if unbatched:
+            values = [value.squeeze(1) for value in values]
+        several = isinstance(layer, nn.LSTM)
+        y, after = original(layer, x, tuple(values) if several else values[0])
+        for state, value in zip(own, after if several else (after,), strict=True):
+            finals[state.final.name] = value.unsqueeze(1) if unbatched else value
+        return y, after
+
+    with instead_of_forward(eager.module, given):
+        outputs = eager(tensors)
+    return outputs | {name: value.detach().cpu().numpy() for name, value in finals.items()}
