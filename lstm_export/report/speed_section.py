@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _PURPOSES = {
     "model.onnx": "whole sequences: raw units in, raw units out",
     "stream.onnx": "step by step, state in and out",
+    "forecast.onnx": "many steps ahead in one run",
+    "ragged.onnx": "sequences of different lengths in one padded batch",
     "manifest.json": "contract, origin and checksums",
     "golden.npz": "inputs and reference outputs, to replay parity",
     "README.md": "model card",

@@ -12,7 +12,10 @@ from lstm_export.report.text import scientific, size
 if TYPE_CHECKING:
     from lstm_export.demo import DemoResult
 
-_SHOWN = ("bundle/model.onnx", "bundle/stream.onnx", "run/model.safetensors")
+_SHOWN = (
+    *("bundle/model.onnx", "bundle/stream.onnx", "bundle/forecast.onnx", "bundle/ragged.onnx"),
+    "run/model.safetensors",
+)
 
 
 def summary_tables(result: DemoResult) -> list[tuple[list[str], list[list[str]]]]:

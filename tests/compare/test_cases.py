@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from lstm_export.compare.cases import (
     BATCHES,
+    HORIZONS,
     SCALES,
     STATES,
     case_inputs,
+    feedback_inputs,
+    feedback_matrix,
     model_inputs,
+    ragged_matrix,
     shape_matrix,
     stream_inputs,
     stream_matrix,
@@ -127,3 +131,42 @@ def test_extreme_terms_still_give_finite_inputs(
     terms = Forecast(column, column, Window(5, 1, lag), scaling, scaling, Recurrent("rnn", 1, 2))
     for value in stream_inputs(terms, 2, 30, size, "random", 0).values():
         assert np.isfinite(value).all()
+
+
+def test_what_feeds_back_goes_on_from_its_history() -> None:
+    terms = replace(TERMS, window=replace(TERMS.window, horizon=1))
+    cases = feedback_matrix(terms)
+    assert len({case.name for case in cases}) == len(cases) == 3 * 3 * 4 * 3
+    assert {case.horizon for case in cases} == set(HORIZONS)
+    rows = set()
+    for case in cases:
+        inputs = case_inputs(terms, case)
+        assert list(inputs) == ["x", "horizon", "future"]
+        assert inputs["x"].shape == (case.batch, case.length, 2)
+        assert (inputs["horizon"].shape, inputs["horizon"].dtype) == ((), np.int64)
+        rows.add(inputs["future"].shape[1] - (case.horizon or 0))
+    assert rows == {-1, 0}
+    whole = model_inputs(terms, 2, 40 + 6, "typical", seed=4)["x"]
+    inputs = feedback_inputs(terms, 2, 40, "typical", 6, seed=4)
+    np.testing.assert_array_equal(inputs["x"], whole[:, :40])
+    np.testing.assert_array_equal(inputs["future"], whole[:, 40:, 1:])
+    scaling = Scaling("standard", (1.5,), (0.5,))
+    alone = replace(terms, features=terms.features[:1], input_scaling=scaling)
+    assert list(feedback_inputs(alone, 2, 40, "typical", 6, seed=4)) == ["x", "horizon"]
+
+
+def test_ragged_cases_end_at_different_steps() -> None:
+    terms = replace(TERMS, recurrent=replace(TERMS.recurrent, bidirectional=True))
+    cases = ragged_matrix(terms)
+    assert len({case.name for case in cases}) == len(cases) == 4 * 4 * 3
+    padding = set()
+    for case in cases:
+        inputs = case_inputs(terms, case)
+        lengths = inputs["lengths"]
+        assert (lengths.shape, lengths.dtype) == ((case.batch,), np.int64)
+        assert terms.window.shortest <= lengths.min() <= lengths.max() == case.length
+        for row, length in zip(inputs["x"], lengths, strict=True):
+            assert np.isfinite(row[:length]).all()
+            padding |= {bool(np.isfinite(row[length:]).all())} if length < case.length else set()
+    assert padding == {True, False}
+    assert any(len(set(case_inputs(terms, case)["lengths"])) > 2 for case in cases)
