@@ -18,33 +18,32 @@ from lstm_export.nn.forecaster import Forecaster, ForecasterStream
 
 
 def feed_back(
-    model: Forecaster, values: npt.NDArray[np.float64], starts: Rows, steps: Rows
+    model: Forecaster, values: Tensor, starts: Rows, steps: Rows
 ) -> Iterator[tuple[Rows, npt.NDArray[np.float64]]]:
     """Forecasts 1, 2, … steps ahead, each made from those before it.
 
-    `values` is (rows, features). For each step come the rows that are forecast, from those of the
-    windows at `starts` of which `steps` (both (windows,)) wants so many, and the forecasts,
-    (rows, targets), in raw units. Features that the model does not predict are taken from
-    `values`, of rows before the one that is forecast.
+    `values` (rows, features), float32, lies where the model does. For each step come the rows
+    that are forecast, from those of the windows at `starts` of which `steps` (both (windows,))
+    wants so many, and the forecasts, (rows, targets), in raw units. Features that the model does
+    not predict are taken from `values`, of rows before the one that is forecast. The caller says
+    that no gradient is needed.
     """
     terms = model.forecast
     positions = list(terms.target_positions)
-    raw = torch.from_numpy(values.astype(np.float32)).to(model.offset.device)
-    windows = raw.unfold(0, terms.window.history, 1).transpose(1, 2)
+    windows = values.unfold(0, terms.window.history, 1).transpose(1, 2)
     rows, step = starts + terms.window.history, 1
-    with torch.no_grad():
-        x = windows[_index(starts, raw)]
-        state = _Carried(model, x) if terms.causal else _Sliding(model, x)
-        while True:
-            yield rows, state.forecast.cpu().double().numpy()
-            (going_on,) = np.nonzero(steps > step)
-            if not len(going_on):
-                return
-            rows, steps, step = rows[going_on] + 1, steps[going_on], step + 1
-            kept = _index(going_on, raw)
-            ahead = raw[_index(rows - 1, raw)]
-            ahead[:, positions] = state.forecast[kept]
-            state.advance(kept, ahead)
+    x = windows[_index(starts, values)]
+    state = _Carried(model, x) if terms.causal else _Sliding(model, x)
+    while True:
+        yield rows, state.forecast.cpu().double().numpy()
+        (going_on,) = np.nonzero(steps > step)
+        if not len(going_on):
+            return
+        rows, steps, step = rows[going_on] + 1, steps[going_on], step + 1
+        kept = _index(going_on, values)
+        ahead = values[_index(rows - 1, values)]
+        ahead[:, positions] = state.forecast[kept]
+        state.advance(kept, ahead)
 
 
 class _Carried:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from lstm_export.contract import Forecast
 from lstm_export.data.series import Series
@@ -45,11 +46,13 @@ def residuals_ahead(model: Forecaster, series: Series, starts: Rows) -> list[Res
     wanted = np.minimum(left, steps)
     pieces: list[list[Residuals]] = [[] for _ in range(steps)]
     size = evaluation_batch(model)
-    for first in range(0, len(starts), size):
-        batch = slice(first, first + size)
-        ahead = feed_back(model, series.values, starts[batch], wanted[batch])
-        for piece, (rows, forecast) in zip(pieces, ahead, strict=False):
-            piece.append(series.target_values[rows] - forecast)
+    values = torch.from_numpy(series.values.astype(np.float32)).to(model.offset.device)
+    with torch.no_grad():
+        for first in range(0, len(starts), size):
+            batch = slice(first, first + size)
+            ahead = feed_back(model, values, starts[batch], wanted[batch])
+            for piece, (rows, forecast) in zip(pieces, ahead, strict=False):
+                piece.append(series.target_values[rows] - forecast)
     return [np.concatenate(piece) for piece in pieces]
 
 
