@@ -212,12 +212,15 @@ class ForecastModel:
     def _each(self, items: Sequence[Array], name: str) -> Array:
         from lstm_export.runtime.lists import run_each
 
-        return run_each(self._rows(), items, name)
+        window = self._terms.window
+        result = np.empty((len(items), window.horizon, len(self._terms.targets)), np.float32)
+        run_each(self._rows(), items, name, result.__setitem__)
+        return result
 
     def _rows(self) -> ForecastRows:
         from lstm_export.runtime.ragged import ForecastRows
 
-        return ForecastRows(self._terms, self._graphs, self._feed)
+        return ForecastRows(self._terms, self._graphs, self._feed, self._stream_graph)
 
     def _run(self, x: Float32) -> Array:
         batch, length, _ = x.shape

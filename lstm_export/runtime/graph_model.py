@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,13 @@ from lstm_export.runtime.casting import cast
 from lstm_export.runtime.feed import OnNonfinite, as_array, require_finite
 from lstm_export.runtime.names import checked_names
 from lstm_export.runtime.quick import Quick
+from lstm_export.runtime.settings import LONG, width_in
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.graphs import Graphs
+    from lstm_export.runtime.module_rows import ModuleRows
+    from lstm_export.runtime.progress import Progress
     from lstm_export.runtime.streaming.graph import StreamGraph
     from lstm_export.runtime.streaming.module_pool import ModulePool
     from lstm_export.runtime.streaming.module_stream import ModuleStream
@@ -34,6 +37,9 @@ class GraphModel:
         self._on_nonfinite = on_nonfinite
         self._check = on_nonfinite == "raise"
         self._streaming: StreamGraph | None = None
+        self._sequences: ModuleRows | None = None
+        self._lengths_mean_rows = all(x.name != "lengths" for x in contract.graph.inputs)
+        self._width = width_in(graphs.work)
         # What cannot be opened is told when it is loaded, not at the first call.
         self._first = graphs.open(LAYOUT.model)
         self._quick = (
@@ -45,11 +51,17 @@ class GraphModel:
         """The execution providers in use, first choice first."""
         return self._first.providers
 
-    def __call__(self, feed: object = None, /, **feeds: object) -> Array | dict[str, Array]:
-        """The graph's output, or a dict of them by name where there are several.
+    def __call__(self, feed: object = None, /, **feeds: object) -> Any:
+        """The graph's output, an array, or a dict of them by name where there are several.
 
         Feeds are given by keyword, as one mapping by name, or, to a graph of one input, as that
-        array. float64 and integers are cast to float32 where the graph wants it. Raises InputError.
+        array. float64 and integers are cast to float32 where the graph wants it.
+
+        A list of arrays without the axis of the batch is one of sequences of any lengths, where
+        the graph takes such (`runtime/module_rows.py`), and so are the rows of a padded batch with
+        `lengths`, unless that is an input of the graph. Every result is that of the sequence
+        alone: outputs for every step come as a list of arrays, all others stacked.
+        Raises InputError.
         """
         if self._quick is not None and type(feed) is np.ndarray and not feeds:
             quick = self._quick(feed)
@@ -58,22 +70,61 @@ class GraphModel:
         specs = self.contract.graph.inputs
         if isinstance(feed, Mapping):
             feeds = {**feed, **feeds}
-        elif feed is not None:
+            feed = None
+        lists = self._lengths_mean_rows and "lengths" in feeds
+        if lists or any(type(x) in (list, tuple) for x in (feed, *feeds.values())):
+            from lstm_export.runtime.module_lists import sequences_of
+
+            sequences = sequences_of(self.contract.graph, feed, feeds)
+            if sequences is not None:
+                return sequences.run(self._rows())
+        if feed is not None:
             if len(specs) != 1 or feeds:
-                names = ", ".join(spec.name for spec in specs)
-                raise InputError(f"the model has the inputs {names}: give each by its name")
+                inputs = ", ".join(spec.name for spec in specs)
+                raise InputError(f"the model has the inputs {inputs}: give each by its name")
             feeds = {specs[0].name: feed}
         named = checked_names(feeds, [spec.name for spec in specs])
         sizes: dict[str, tuple[int, str]] = {}
         arrays = {spec.name: self._checked(named[spec.name], spec, sizes) for spec in specs}
         batch, length = (sizes.get(axis, (1, ""))[0] for axis in (BATCH, SEQUENCE_LENGTH))
-        session = self._graphs.open(LAYOUT.model, self._graphs.plan(batch, length))
-        outputs = session.run(arrays)
+        how = self._graphs.plan(batch, length)
+        if batch * length * self._width > LONG and self._graphs.has(LAYOUT.stream):
+            from lstm_export.runtime.module_long import in_chunks
+
+            stream, graph = self._stream_graph(), self.contract.graph
+            outputs = in_chunks(stream, graph, arrays, batch, length, self._width, how)
+        else:
+            outputs = self._graphs.open(LAYOUT.model, how).run(arrays)
         if len(outputs) > 1:
-            return dict(zip(session.outputs, outputs, strict=True))
+            names = tuple(output.name for output in self.contract.graph.outputs)
+            return dict(zip(names, outputs, strict=True))
         if self._quick is not None and type(feed) is np.ndarray:
             self._quick.seen(feed, outputs[0], feed.shape, outputs[0].shape, batch, length)
         return outputs[0]
+
+    def map(
+        self,
+        sequences: Iterable[object],
+        *,
+        batch_size: int | None = None,
+        progress: Progress = None,
+    ) -> Iterator[Any]:
+        """What each of `sequences`, as in a list, would get alone, in order, as they come.
+
+        Works as `ForecastModel.map` does. Raises InputError or OptionError.
+        """
+        from lstm_export.runtime.map import mapped
+
+        return mapped(self._rows(), sequences, batch_size=batch_size, progress=progress)
+
+    def _rows(self) -> ModuleRows:
+        if self._sequences is None:
+            from lstm_export.runtime.module_rows import ModuleRows
+
+            self._sequences = ModuleRows(
+                self.contract.graph, self._graphs, self._stream_graph, check=self._check
+            )
+        return self._sequences
 
     def stream(self, batch: int = 1) -> ModuleStream:
         """A new stream over `batch` series.

@@ -1,53 +1,53 @@
 """A list of sequences, or a padded batch with its lengths: cut into batches, run on all cores.
 
-Memory is that of the result and of one batch for every core, however long the list: a sequence is
-cast, checked and copied when its batch is made.
+Memory is that of the result and of one batch for every core, however long the list: what a
+forecaster takes is cast, checked and copied when its batch is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstm_export.runtime.buckets import Bucket, cut
 from lstm_export.runtime.lanes import lanes_for, plan_of, spread
-from lstm_export.runtime.ragged import ForecastRows, UncleanError, refuse
+from lstm_export.runtime.ragged import Rows, UncleanError, refuse
 from lstm_export.runtime.settings import SHARD_ROWS
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
 
+T = TypeVar("T")
 
-def run_each(rows: ForecastRows, items: Sequence[Array], name: str) -> Array:
-    """The forecasts (len(items), horizon, targets) after each sequence, in order.
+
+def run_each(
+    rows: Rows[T, Any], given: Sequence[object], name: str, put: Callable[[list[int], T], None]
+) -> None:
+    """Runs every sequence of `given` and hands each batch's results to `put`, with their places.
 
     `name` with a number in it names a sequence in an error. Raises InputError.
     """
-    feed, graphs = rows.feed, rows.graphs
-    items = [feed.sequence(item, name.format(i)) for i, item in enumerate(items)]
-    check = feed.checks
-    if not check:  # a number too large for float32 is refused even where infinities may pass
-        items = [feed.checked(item, name.format(i)) for i, item in enumerate(items)]
+    graphs = rows.graphs
+    items: list[Array] = [
+        item if rows.fits(item) else rows.read(item, name.format(i))  # type: ignore[misc]
+        for i, item in enumerate(given)
+    ]
     lengths = [len(item) for item in items]
     lanes = lanes_for(graphs, len(items), sum(lengths))
     buckets = cut(
         lengths,
         work=graphs.work,
         width=rows.width,
-        at_most=max(SHARD_ROWS, -(-len(items) // lanes)),
+        at_most=rows.most(items) or max(SHARD_ROWS, -(-len(items) // lanes)),
         pads=rows.pads,
     )
-    result = np.empty((len(items), *rows.answer), np.float32)
 
     def run(bucket: Bucket) -> None:
         mine = [items[i] for i in bucket.positions]
         how = plan_of(graphs, lanes, len(mine), bucket.length)
-        result[bucket.positions] = rows.run(mine, how, check=check)
+        put(bucket.positions, rows.run(mine, how, check=rows.checks))
 
     try:
         spread(run, buckets, min(lanes, len(buckets)))
     except UncleanError:
-        raise refuse(feed, items, name) from None
-    return result
+        raise refuse(rows, items, name) from None

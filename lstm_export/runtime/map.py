@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.buckets import ROWS, cut
-from lstm_export.runtime.feed import as_array
 from lstm_export.runtime.lanes import lanes_for, plan_of
 from lstm_export.runtime.progress import Progress, checked_progress
+from lstm_export.runtime.ragged import Rows, UncleanError
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
-    from lstm_export.runtime.ragged import ForecastRows
 
+T = TypeVar("T")
+R = TypeVar("R")
 WINDOW = 4
 """Batches for every core that are read ahead: enough to cut them by length."""
 WINDOW_VALUES = 1 << 22
@@ -31,12 +32,12 @@ _STEPS = 1 << 40  # however many steps there are, so that more cores pay
 
 
 def mapped(
-    rows: ForecastRows,
+    rows: Rows[T, R],
     sequences: Iterable[object],
     *,
     batch_size: int | None,
     progress: Progress,
-) -> Iterator[Array]:
+) -> Iterator[R]:
     """`ForecastModel.map`. What makes no sense is told now, not at the first result."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer | None):
         raise OptionError(f"batch_size must be an integer ≥ 1 or None, got {batch_size!r}")
@@ -54,20 +55,21 @@ def mapped(
 
 def _results(
     source: _Source,
-    rows: ForecastRows,
+    rows: Rows[T, R],
     batch_size: int | None,
     told: Callable[[int], object] | None,
-) -> Iterator[Array]:
+) -> Iterator[R]:
     size = ROWS if batch_size is None else int(batch_size)
     lanes = lanes_for(rows.graphs, _STEPS, _STEPS)
     pool = ThreadPoolExecutor(lanes, "lstm-export-map")
-    windows: deque[_Window] = deque()
+    windows: deque[_Window[T, R]] = deque()
     done = 0
     try:
         while True:
             while len(windows) < 2 and not source.ended:
+                first = source.count
                 items = source.read(size * lanes * WINDOW)
-                windows.append(_Window(rows, items, batch_size, lanes, pool))
+                windows.append(_Window(rows, items, first, batch_size, lanes, pool))
             if not windows:
                 break
             for result in windows.popleft().results():
@@ -87,16 +89,16 @@ def _results(
 class _Source:
     """The iterable, and the error at which it ended, if it did."""
 
-    def __init__(self, rows: ForecastRows, source: Iterator[object]) -> None:
+    def __init__(self, rows: Rows[Any, Any], source: Iterator[object]) -> None:
         self._rows, self._source = rows, source
-        self._count = 0
+        self.count = 0
         self.ended = False
         self.error: Exception | None = None
 
     def read(self, most: int) -> list[Array]:
         """Up to `most` sequences, checked; they are ours, whatever the iterable does with its."""
         items: list[Array] = []
-        values, feed = 0, self._rows.feed
+        values = 0
         while len(items) < most and values < WINDOW_VALUES:
             try:
                 item = next(self._source)
@@ -104,50 +106,81 @@ class _Source:
                 self.ended = True
                 break
             except Exception as error:
-                error.add_note(f"raised by the iterable in place of its item {self._count}")
+                error.add_note(f"raised by the iterable in place of its item {self.count}")
                 self.ended, self.error = True, error
                 break
-            name = f"item {self._count}"
             try:
-                array = feed.sequence(as_array(item, name), name)
-                own = feed.checked(array, name)
+                own = self._own(item)
             except InputError as error:
                 self.ended, self.error = True, error
                 break
-            items.append(own.copy() if np.may_share_memory(own, array) else own)
+            items.append(own)
             values += own.size
-            self._count += 1
+            self.count += 1
         return items
 
+    def _own(self, item: object) -> Array:
+        """A copy: who yields may well use its array again."""
+        rows, name = self._rows, _name(self.count)
+        if rows.fits(item):
+            return item.copy()  # type: ignore[no-any-return, attr-defined]
+        own = rows.checked(rows.read(item, name), name)
+        return own.copy() if type(item) is np.ndarray and np.may_share_memory(own, item) else own
 
-class _Window:
-    """Sequences that are being run."""
+
+class _Window(Generic[T, R]):
+    """Sequences that are being run, the first of them number `first` of all."""
 
     def __init__(
         self,
-        rows: ForecastRows,
+        rows: Rows[T, R],
         items: list[Array],
+        first: int,
         batch_size: int | None,
         lanes: int,
         pool: ThreadPoolExecutor,
     ) -> None:
-        graphs = rows.graphs
+        graphs, check = rows.graphs, rows.checks
+        self._rows, self._items, self._first = rows, items, first
+        self._places: list[tuple[int, int]] = [(0, 0)] * len(items)
+        self._batches: list[Future[T]] = []
         buckets = cut(
             [len(item) for item in items],
             work=graphs.work,
             width=rows.width,
             rows=batch_size,
+            at_most=rows.most(items) if items else None,
             pads=rows.pads,
         )
-        self._places: list[tuple[Future[Array], int]] = [None] * len(items)  # type: ignore[list-item]
-        for bucket in buckets:
+        for number, bucket in enumerate(buckets):
             how = plan_of(graphs, lanes, len(bucket.positions), bucket.length)
             mine = [items[i] for i in bucket.positions]
-            future = pool.submit(rows.run, mine, how, check=False)
+            self._batches.append(pool.submit(rows.run, mine, how, check=check))
             for row, position in enumerate(bucket.positions):
-                self._places[position] = future, row
+                self._places[position] = number, row
 
-    def results(self) -> Iterator[Array]:
-        """In the order of the sequences, each as soon as it is there."""
-        for future, row in self._places:
-            yield future.result()[row]
+    def results(self) -> Iterator[R]:
+        """In the order of the sequences, each as soon as it is there. Raises InputError."""
+        rows = self._rows
+        there: list[T | None] = [None] * len(self._batches)
+        for position, (number, row) in enumerate(self._places):
+            batch = there[number]
+            if batch is None:
+                try:
+                    batch = self._batches[number].result()
+                    there[number] = batch
+                except UncleanError:
+                    yield self._alone(position)
+                    continue
+            yield rows.one(batch, row)
+
+    def _alone(self, position: int) -> R:
+        """The result for one of a batch in which a value is refused, if that one is clean."""
+        item = self._items[position]
+        self._rows.checked(item, _name(self._first + position))
+        how = self._rows.graphs.plan(1, len(item))
+        return self._rows.one(self._rows.run([item], how, check=False), 0)
+
+
+def _name(number: int) -> str:
+    return f"item {number}"

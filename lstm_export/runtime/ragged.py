@@ -8,22 +8,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.contract import BATCH, Forecast
+from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
 from lstm_export.runtime.buckets import CALL_WORK
-from lstm_export.runtime.feed import all_finite
+from lstm_export.runtime.feed import all_finite, as_array
 from lstm_export.runtime.settings import LONG, Plan, width_of
 
 if TYPE_CHECKING:
-    from lstm_export.runtime.arrays import Array, Float32
+    from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.sequences import SequenceFeed
+    from lstm_export.runtime.streaming.graph import StreamGraph
 
 HEAD_SHARE = 0.75
 """Of the work of the recurrent layers, what a head may cost that runs on every step: forecasts at
@@ -34,8 +35,34 @@ CHUNK = 1 << 20
 """Values of the widest array within one run of a chunk, 4 MiB: it stays in the cache."""
 
 
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+_FLOAT32 = np.dtype(np.float32)
+
+
 class UncleanError(Exception):
     """Somewhere in a batch lies a value that is refused; reading the sequences again tells."""
+
+
+class Rows(Protocol[T, R_co]):
+    """What runs the sequences of a list in batches, giving a `T` for those of one
+    batch, and of it an `R` for each."""
+
+    @property
+    def graphs(self) -> Graphs: ...
+    @property
+    def checks(self) -> bool:
+        """Whether values are checked in their batch."""
+
+    @property
+    def width(self) -> int: ...
+    def fits(self, item: object) -> bool: ...
+    def read(self, value: object, name: str) -> Array: ...
+    def checked(self, array: Array, name: str) -> Array: ...
+    def most(self, items: Sequence[Array]) -> int | None: ...
+    def pads(self, length: int) -> bool: ...
+    def run(self, items: Sequence[Array], how: Plan, *, check: bool) -> T: ...
+    def one(self, batch: T, row: int) -> R_co: ...
 
 
 class ForecastRows:
@@ -44,14 +71,49 @@ class ForecastRows:
     A sequence is (sequence_length, input_size) in any dtype that the feed takes.
     """
 
-    __slots__ = ("_head", "_terms", "_wide", "answer", "feed", "graphs", "width")
+    __slots__ = (
+        "_feed",
+        "_head",
+        "_stream",
+        "_terms",
+        "_wide",
+        "answer",
+        "checks",
+        "graphs",
+        "width",
+    )
 
-    def __init__(self, terms: Forecast, graphs: Graphs, feed: SequenceFeed) -> None:
+    def __init__(
+        self,
+        terms: Forecast,
+        graphs: Graphs,
+        feed: SequenceFeed,
+        stream: Callable[[], StreamGraph],
+    ) -> None:
         recurrent, outputs = terms.recurrent, terms.window.horizon * len(terms.targets)
-        self.graphs, self.feed, self._terms = graphs, feed, terms
+        self.graphs, self._feed, self._terms = graphs, feed, terms
+        self.checks, self._stream = feed.checks, stream
         self.width = width_of(recurrent)
         self.answer = terms.window.horizon, len(terms.targets)
         self._head, self._wide = outputs * (recurrent.state_size + VALUE_WORK), outputs
+
+    def fits(self, item: object) -> bool:
+        """Whether `item` needs no reading, so that its values are checked in its batch alone."""
+        return self.checks and self._feed.fits(item)
+
+    def read(self, value: object, name: str) -> Array:
+        """One sequence of the right shape. Raises InputError naming `name`."""
+        array = self._feed.sequence(as_array(value, name), name)
+        # A number too large for float32 is refused even where infinities may pass.
+        return array if self.checks else self._feed.checked(array, name)
+
+    def checked(self, array: Array, name: str) -> Array:
+        """`array` as float32, its values checked. Raises InputError naming `name`."""
+        return self._feed.checked(array, name)
+
+    def most(self, items: Sequence[Array]) -> int | None:
+        """None: any number of rows runs together."""
+        return None
 
     def pads(self, length: int) -> bool:
         """Whether sequences of up to `length` steps that differ in length run as one batch."""
@@ -78,17 +140,17 @@ class ForecastRows:
         session = self.graphs.open(LAYOUT.ragged, how)
         return session.run({"x": packed(items, 0, steps, check), "lengths": lengths})[0]
 
+    def one(self, batch: Array, row: int) -> Array:
+        """The forecast (horizon, targets) after one sequence of a batch."""
+        forecast: Array = batch[row]
+        return forecast
+
     def _in_chunks(self, items: Sequence[Array], how: Plan, check: bool) -> Array:
         lengths = np.array([len(item) for item in items])
         lag = self._terms.window.difference
         session = self.graphs.open(LAYOUT.stream, how)
-        specs = [spec for spec in self.graphs.spec(LAYOUT.stream).inputs if spec.name != "x"]
-        axes = {spec.name: spec.axes.index(BATCH) for spec in specs}
-        rows = len(items)
-        state: dict[str, Array] = {}
-        for spec in specs:
-            shape = [rows if axis == BATCH else int(axis) for axis in spec.axes]
-            state[spec.name] = np.zeros(shape, np.float32)
+        rows, stream = len(items), self._stream()
+        state = stream.fresh(rows)
         if lag:
             # The graph cannot tell a missing row from a zero: it starts after the first K.
             state["initial_rows"] = packed(items, 0, lag, check)
@@ -104,31 +166,38 @@ class ForecastRows:
             last = int(np.searchsorted(-lengths[:rows], -stop, "left"))
             ended = np.arange(last, rows)
             result[ended] = outputs["output"][ended, lengths[ended] - 1 - start]
-            for name, axis in axes.items():
-                final = outputs[name.replace("initial", "final")]
-                state[name] = final if last == rows else final.take(range(last), axis)
+            state = {carried.name: outputs[carried.final] for carried in stream.states}
+            if last < rows:
+                state = stream.take(state, slice(last))
             rows, start = last, stop
         return result
 
 
-def packed(items: Sequence[Array], start: int, stop: int, check: bool) -> Float32:
+def packed(
+    items: Sequence[Array], start: int, stop: int, check: bool, dtype: np.dtype[Any] = _FLOAT32
+) -> Array:
     """Steps `start` to `stop` of sequences, (batch, stop − start, ...), zeros where one has ended.
 
-    Raises UncleanError where `check` finds a value that is not finite.
+    They come longest first, and the longest has `stop` steps or more. Raises UncleanError where
+    `check` finds a value that is not finite.
     """
-    first = items[0]
-    batch: Float32 = np.zeros((len(items), stop - start, *first.shape[1:]), np.float32)
+    rest = items[0].shape[1:]
     with np.errstate(over="ignore"):
-        for row, item in zip(batch, items, strict=True):
-            part = item[start:stop]
-            row[: len(part)] = part
+        if not start and len(items[0]) == len(items[-1]) == stop:
+            batch: Array = np.concatenate(items, dtype=dtype, casting="unsafe")
+            batch = batch.reshape(len(items), stop, *rest)
+        else:
+            batch = np.zeros((len(items), stop - start, *rest), dtype)
+            for row, item in zip(batch, items, strict=True):
+                part = item[start:stop]
+                row[: len(part)] = part
     if check and not all_finite(batch):
         raise UncleanError
     return batch
 
 
-def refuse(feed: SequenceFeed, items: Sequence[Array], name: str) -> InputError:
+def refuse(rows: Rows[Any, Any], items: Sequence[Array], name: str) -> InputError:
     """The error for what an UncleanError has told of."""
     for i, item in enumerate(items):
-        feed.checked(item, name.format(i))
+        rows.checked(item, name.format(i))
     return InputError(f"{name.format(0)}: its values changed while they were read")

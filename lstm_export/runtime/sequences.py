@@ -14,6 +14,8 @@ from lstm_export.runtime.feed import Axes, OnNonfinite, as_array, as_float32, re
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32, Positions
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class Sequences:
     """Checked sequences, those of one length together.
@@ -135,6 +137,14 @@ class SequenceFeed:
                 f"(sequence_length, {self._width}); got a list whose items differ in length"
             ) from None
         return None
+
+    def fits(self, item: object) -> bool:
+        """Whether `item` is a float32 sequence of the right shape, so that it needs no reading."""
+        if type(item) is not np.ndarray or item.dtype is not _FLOAT32 or item.ndim != 2:
+            return False
+        length, width = item.shape
+        fits: bool = width == self._width and length >= self._shortest
+        return fits
 
     def sequence(self, array: Array, name: str) -> Array:
         """One sequence as (sequence_length, input_size), its values not looked at yet.

@@ -16,6 +16,7 @@ Every number below was measured: docs/decisions.md. Whatever a caller sets wins 
 # Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
 
 import os
+from math import isqrt
 
 from lstm_export.contract import Contract, Recurrent
 from lstm_export.errors import OptionError
@@ -108,6 +109,14 @@ def width_of(recurrent: Recurrent) -> int:
     """Values that the widest array within a run has for one step of one row: all gates."""
     gates = GATES[recurrent.cell] * recurrent.hidden_size * recurrent.num_directions
     return max(gates, recurrent.input_size)
+
+
+def width_in(weights: int) -> int:
+    """About `width_of` a model of which only the number of its weights is known.
+
+    One LSTM layer as wide as its input has 8 · hidden² of them, and 4 · hidden gates.
+    """
+    return 4 * max(1, isqrt(weights // 8))
 
 
 def available_cores() -> int:
