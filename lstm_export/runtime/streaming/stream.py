@@ -110,13 +110,6 @@ class Stream:
     ) -> None:
         self.close()
 
-    def _quick(self, x: object) -> Array | None:
-        """One step of the one array `x` on kept arrays; None where the usual way must look."""
-        lean = self._lean
-        if lean is None or type(x) is not np.ndarray:
-            return None
-        return lean(x)
-
     def _advance(self, feeds: Mapping[str, Array], length: int) -> dict[str, Array]:
         """Outputs by name of checked feeds, (batch, length, …) each; the state follows."""
         self._require_open()

@@ -21,6 +21,7 @@ from lstm_export.runtime.streaming.graph import StreamGraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lstm_export.errors import InputError
     from lstm_export.runtime.arrays import Array, Positions
 
 SESSIONS = 8
@@ -36,7 +37,7 @@ class Swapped:
     Belongs to one thread at a time.
     """
 
-    __slots__ = ("_bindings", "_bounds", "_now", "_sets", "_start", "feeds", "forks", "outputs")
+    __slots__ = ("_bounds", "_sets", "bindings", "feeds", "forks", "now", "outputs", "start")
 
     def __init__(
         self, graph: StreamGraph, opened: session.Session, carried: Mapping[str, Array]
@@ -52,18 +53,18 @@ class Swapped:
             finals = {state.final: self._sets[after][state.name] for state in graph.states}
             inputs = {**self.feeds, **self._sets[before]}
             self._bounds.append(Bound(opened, inputs, {**self.outputs, **finals}))
-        self._bindings = [bound.binding for bound in self._bounds]
-        self._start = self._bounds[0].start
-        self._now, self.forks = 0, session.forks
+        self.bindings = [bound.binding for bound in self._bounds]
+        self.start = self._bounds[0].start
+        self.now, self.forks = 0, session.forks
 
     @property
     def carried(self) -> dict[str, Array]:
         """The state as it is now: the arrays themselves."""
-        return self._sets[self._now]
+        return self._sets[self.now]
 
     def put(self, carried: Mapping[str, Array]) -> None:
         """Takes over a state that was reached another way."""
-        for name, array in self._sets[self._now].items():
+        for name, array in self._sets[self.now].items():
             array[...] = carried[name]
 
     def gather(self, graph: StreamGraph, carried: Mapping[str, Array], rows: Positions) -> None:
@@ -74,12 +75,16 @@ class Swapped:
 
     def run(self) -> None:
         """One step. Raises InputError if onnxruntime refuses; the state is then as before."""
-        now = self._now
+        now = self.now
         try:
-            self._start(self._bindings[now], session.RUN_OPTIONS)
+            self.start(self.bindings[now], session.RUN_OPTIONS)
         except Exception as error:
-            raise self._bounds[now].refused(error) from None
-        self._now = 1 - now
+            raise self.refused(error) from None
+        self.now = 1 - now
+
+    def refused(self, error: Exception) -> InputError:
+        """What onnxruntime said of a run, as an error of ours."""
+        return self._bounds[self.now].refused(error)
 
 
 def swapped(graph: StreamGraph, carried: Mapping[str, Array], batch: int) -> Swapped | None:

@@ -250,7 +250,7 @@ def test_long_scripts(judge: Callable[[str], Judge], kind: str) -> None:
 
 def _stuck(self: Swapped) -> None:
     run(self)
-    self._now = 0
+    self.now = 0
 
 
 def _nothing(self: StreamGraph, *_: object) -> None: ...
