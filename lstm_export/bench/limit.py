@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from statistics import median
 
 import numpy as np
@@ -24,7 +23,7 @@ from lstm_export.bench.onnx_bytes import identity_graph, multiplication_graph
 from lstm_export.bundle.onnx_file import OnnxFile
 
 _SIZE = 1024
-_PEAK_SECONDS = 0.8
+_PEAK_SECONDS = 0.5
 _FATAL = 4
 RECURRENT = ("LSTM", "GRU", "RNN")
 
@@ -52,9 +51,12 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-@lru_cache(maxsize=1)
 def measured_peak() -> Peak:
-    """This machine's peak, measured once a process, in about a second."""
+    """This machine's peak, as well as this process has seen it: measured anew in half a second.
+
+    Whatever else the machine does only ever hides the peak, so the best of all measurements counts.
+    """
+    global _best
     matrix = np.random.default_rng(0).normal(size=(_SIZE, _SIZE)).astype(np.float32)
     content = multiplication_graph(matrix)
     empty = np.zeros((1, 1, 1), np.float32)
@@ -66,7 +68,23 @@ def measured_peak() -> Peak:
     times = take_turns(contenders, seconds=_PEAK_SECONDS)
     flops = 2 * _SIZE**3
     rates = [flops / min(of) for name, of in times.items() if name != "call"]
-    return Peak(rates[0], max(rates), cores(), median(times["call"]))
+    _best = better_peak(_best, Peak(rates[0], max(rates), cores(), median(times["call"])))
+    return _best
+
+
+def better_peak(one: Peak | None, other: Peak) -> Peak:
+    """The faster of both in each respect."""
+    if one is None:
+        return other
+    return Peak(
+        max(one.flops_one_thread, other.flops_one_thread),
+        max(one.flops_all_threads, other.flops_all_threads),
+        other.threads,
+        min(one.call, other.call),
+    )
+
+
+_best: Peak | None = None
 
 
 def _runner(content: bytes, feeds: Mapping[str, object], threads: int) -> Callable[[], object]:

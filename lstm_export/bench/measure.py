@@ -10,7 +10,7 @@ from typing import Any
 from lstm_export.bench.field import OURS, Field
 from lstm_export.bench.inputs import default_length, feeds_for
 from lstm_export.bench.interleave import Clock, Watch, take_turns
-from lstm_export.bench.limit import Peak, measured_peak
+from lstm_export.bench.limit import measured_peak
 from lstm_export.bench.result import BenchResult, Measurement, Timing, versions
 from lstm_export.bench.sequence_field import sequence_field
 from lstm_export.bench.statistics import median_estimate, paired_ratio
@@ -59,7 +59,7 @@ def measure(
     openings = list(_openings(subject, model, torch, batches, lengths, horizon))
     found, notes = list[Measurement](), list[str]()
     with contextlib.nullcontext() if isinstance(torch, str) else _threads_kept():
-        peak = measured_peak()
+        measured_peak()
         for done, opening in enumerate(openings):
             inner = _part(watch, done, len(openings))
             try:
@@ -67,8 +67,9 @@ def measure(
             except LstmExportError as error:
                 notes.append(f"not measured: {error}")
                 continue
-            found.append(timed(field, peak, seconds=seconds, watch=inner, clock=clock))
+            found.append(timed(field, seconds=seconds, watch=inner, clock=clock))
             notes += _disagreements(found[-1])
+        peak = measured_peak()
     return BenchResult(
         str(path), subject.kind, tuple(found), tuple(notes), peak, processor(), versions()
     )
@@ -76,7 +77,6 @@ def measure(
 
 def timed(
     field: Field,
-    peak: Peak,
     *,
     seconds: float,
     watch: Watch | None = None,
@@ -94,8 +94,7 @@ def timed(
         )
         for name, of in times.items()
     )
-    floor = peak.floor(field.flops)
-    return Measurement(field.use, field.batch, field.length, timings, floor, field.missing)
+    return Measurement(field.use, field.batch, field.length, timings, field.flops, field.missing)
 
 
 def _disagreements(found: Measurement) -> Iterator[str]:

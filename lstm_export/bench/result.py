@@ -33,18 +33,17 @@ class Measurement:
     batch: int
     length: int
     timings: tuple[Timing, ...]
-    floor: float
-    """Seconds that this machine needs at least: `limit.Peak.floor`."""
+    flops: float
+    """Of the recurrent layers in one call."""
     missing: Mapping[str, str]
 
     @property
     def ours(self) -> Timing:
         return next(timing for timing in self.timings if timing.name == OURS)
 
-    @property
-    def times_the_floor(self) -> float:
+    def times_the_floor(self, peak: Peak) -> float:
         """How far ours is from the physical limit."""
-        return self.ours.seconds.value / self.floor
+        return self.ours.seconds.value / peak.floor(self.flops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ class BenchResult:
         """Plain values; times in seconds."""
         document = asdict(self)
         for one, plain in zip(self.measurements, document["measurements"], strict=True):
-            plain["times_the_floor"] = one.times_the_floor
+            plain["floor"] = self.peak.floor(one.flops)
+            plain["times_the_floor"] = one.times_the_floor(self.peak)
         return document
 
 

@@ -10,9 +10,9 @@ from functools import partial
 from lstm_export.bench.interleave import Clock, Contender
 from lstm_export.bench.limit import cores
 
-HOPELESS = 5.0
+HOPELESS = 10.0
 """Times slower than the better number of threads, in the best of a few calls."""
-_TRIALS = 3
+_TRIALS, _TRIAL_SECONDS = (3, 12), 0.5
 
 
 def inference(call: Callable[[], object]) -> Callable[[], object]:
@@ -46,7 +46,7 @@ def torch_contenders(
     for threads in thread_counts():
         torch.set_num_threads(threads)
         run()
-        best[threads] = min(_seconds(run, clock) for _ in range(_TRIALS))
+        best[threads] = _shortest(run, clock)
     fastest = min(best, key=lambda threads: best[threads])
     contenders, left_out = [], {}
     for threads, seconds in best.items():
@@ -59,10 +59,14 @@ def torch_contenders(
     return contenders, left_out
 
 
-def _seconds(run: Callable[[], object], clock: Clock) -> float:
-    begin = clock()
-    run()
-    return clock() - begin
+def _shortest(run: Callable[[], object], clock: Clock) -> float:
+    start, seconds = clock(), list[float]()
+    fewest, most = _TRIALS
+    while len(seconds) < fewest or (len(seconds) < most and clock() - start < _TRIAL_SECONDS):
+        begin = clock()
+        run()
+        seconds.append(clock() - begin)
+    return min(seconds)
 
 
 def _threads(number: int) -> str:

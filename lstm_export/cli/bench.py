@@ -15,6 +15,7 @@ from lstm_export.cli.console import Force, Json, emit, emit_json, say, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from lstm_export.bench.limit import Peak
     from lstm_export.bench.result import BenchResult, Measurement
     from lstm_export.bench.tune import TuneResult
 
@@ -54,10 +55,10 @@ def bench(
     contender's time to ours, above 1 where ours is faster; intervals hold with 95 %. Torch is
     timed at one thread and at all. The code of a model.py that --against names is run.
 
-    With --json, and in --out: path, kind, measurements (use, batch, length, timings, floor,
-    missing, times_the_floor), notes, peak (of this machine), processor, versions. A timing: name,
-    seconds and ratio (value, low, high, confidence, count), difference (from our answer). Times
-    are in seconds.
+    With --json, and in --out: path, kind, measurements (use, batch, length, timings, flops,
+    missing, floor, times_the_floor), notes, peak (of this machine), processor, versions. A timing:
+    name, seconds and ratio (value, low, high, confidence, count), difference (from our answer).
+    Times are in seconds.
     With --tune: path, machine, kept, file, classes (shape_class, batch, length, settings, gain,
     tried). With --forget: path, file, forgotten.
     """
@@ -197,7 +198,7 @@ def _lines(result: BenchResult | TuneResult) -> Iterator[str]:
     )
     for measurement in result.measurements:
         yield ""
-        yield from _measurement_lines(measurement)
+        yield from _measurement_lines(measurement, peak)
     yield from (f"note: {note}" for note in result.notes)
 
 
@@ -214,7 +215,7 @@ def _tuned_lines(result: TuneResult) -> Iterator[str]:
     yield f"kept in {result.file}, for {result.machine}"
 
 
-def _measurement_lines(found: Measurement) -> Iterator[str]:
+def _measurement_lines(found: Measurement, peak: Peak) -> Iterator[str]:
     steps = {"sequences": f"length {found.length}", "stream": "one step"}
     what = steps.get(found.use, f"{found.length} steps ahead")
     rows = []
@@ -234,8 +235,8 @@ def _measurement_lines(found: Measurement) -> Iterator[str]:
     yield table(header, rows)
     rounds = found.ours.seconds.count
     yield (
-        f"limit of this machine {_time(found.floor)}; ours takes {found.times_the_floor:.1f} times "
-        f"that; {rounds} rounds"
+        f"limit of this machine {_time(peak.floor(found.flops))}; ours takes "
+        f"{found.times_the_floor(peak):.1f} times that; {rounds} rounds"
     )
     for name, reason in found.missing.items():
         yield f"missing: {name}: {reason}"

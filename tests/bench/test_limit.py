@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from lstm_export.bench.limit import Peak, recurrent_flops
+from lstm_export.bench.limit import Peak, better_peak, recurrent_flops
 from lstm_export.bench.onnx_bytes import identity_graph, multiplication_graph
 from lstm_export.bundle.onnx_file import parse_onnx, read_onnx
 
@@ -48,3 +48,9 @@ def test_the_higher_floor_holds() -> None:
     assert peak.floor(10.0) == 1e-5
     assert peak.floor(3e9) == 1.0
     assert peak.floor(3e9, threads=1) == 3.0
+
+
+def test_what_hides_the_peak_does_not_count() -> None:
+    one, other = Peak(2.0, 3.0, 4, 1e-5), Peak(1.0, 5.0, 4, 2e-5)
+    assert better_peak(one, other) == Peak(2.0, 5.0, 4, 1e-5)
+    assert better_peak(None, other) == other

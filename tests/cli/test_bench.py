@@ -45,7 +45,7 @@ def test_a_table_and_a_file(
     }
     sequences = document["measurements"][0]
     assert set(sequences) == {
-        *("use", "batch", "length", "timings", "floor", "missing", "times_the_floor")
+        *("use", "batch", "length", "timings", "floor", "missing", "flops", "times_the_floor")
     }
     assert set(sequences["timings"][0]) == {"name", "seconds", "ratio", "difference"}
     eager = next(one for one in sequences["timings"] if one["name"].startswith("torch"))
