@@ -10,7 +10,9 @@ How the steps ahead are taken, whichever is fastest (benchmarks/many_steps.py me
   than the numbers that it multiplies.
 
 The sums and products of weights are nodes, not constants: every weight stands in the file once,
-and runtimes compute what depends on constants alone when they load it.
+and runtimes compute what depends on constants alone when they load it. OpenVINO refuses a body that
+reads such values, and so it should: of a body that reads constants alone it takes as many turns as
+at the first call, whatever the horizon.
 """
 
 from __future__ import annotations
