@@ -22,7 +22,9 @@ SIGNATURES = {
         "dynamic_axes=None, target='portable', opset_version=18, ir_version=8, "
         "external_data=False, verify=True, atol=None, rtol=None)"
     ),
-    "load": ("(path, *, providers=None, intra_op_num_threads=None, on_nonfinite='raise')"),
+    "load": (
+        "(path, *, providers=None, settings=None, intra_op_num_threads=None, on_nonfinite='raise')"
+    ),
     "verify": "(bundle, *, against=None, runtimes=('onnxruntime',), atol=None, rtol=None)",
 }
 

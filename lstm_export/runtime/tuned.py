@@ -7,11 +7,10 @@ rule of `settings.py` decides then, as it does for shapes that were never measur
 writes, and a model without such a file pays for one attempt to open it.
 """
 
-# Annotations stay real types here: `decode` reads them, and strings would be compiled each start.
+from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -133,4 +132,6 @@ def processor() -> str:
                     return value.strip()
     except OSError:  # not Linux
         pass
+    import platform
+
     return platform.processor() or platform.machine()
