@@ -77,6 +77,27 @@ def test_commands_on_the_bundle(command: list[str], capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)
 
 
+def test_streaming_lines(
+    model: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = np.arange(20, dtype=np.float32)
+    text = "sunspots\n" + "".join(f"{value}\n" for value in rows.tolist())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert run(["stream", str(BUNDLE)]) == 0
+    answers = [row["sunspots"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    expected = model.stream().run(rows)[:, 0, 0]
+    np.testing.assert_allclose(
+        [float(answer) if answer else np.nan for answer in answers], expected, rtol=1e-4, atol=1e-3
+    )
+    pool = model.pool(2)
+    slot = pool.join()
+    moved = model.stream()
+    for value in rows:
+        pool.step({slot: value})
+    moved.restore(pool.snapshot(slot))
+    np.testing.assert_allclose(moved.step(1.0), pool.step({slot: 1.0})[slot], rtol=1e-4, atol=1e-3)
+
+
 def test_predicting_an_embedded_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["predict", str(BUNDLE), "sunspots", "--horizon", "3"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

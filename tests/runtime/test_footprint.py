@@ -35,6 +35,8 @@ _USES = {
     "predict": "model([[0.0] * width] * window.history)",
     "forecast": "model.forecast([[0.0] * width] * window.history, horizon=11)",
     "stream": "model.stream().step([0.0] * width)",
+    "pool": "pool = model.pool(3); pool.step({pool.join(): [0.0] * width})",
+    "snapshot": "stream = model.stream(); stream.restore(stream.snapshot())",
 }
 _NEVER = {
     *("torch", "onnx", "onnxscript", "onnx_ir", "polars", "pandas", "scipy", "matplotlib"),

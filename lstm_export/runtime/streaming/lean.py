@@ -26,7 +26,7 @@ class Lean:
     `views` has the input and the output in the shapes that a caller may use, by the input's.
     """
 
-    __slots__ = ("_check", "_finite", "_flat", "_start", "_swapped", "_views")
+    __slots__ = ("_check", "_finite", "_flat", "_swapped", "_views", "start")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Lean:
     ) -> None:
         self._swapped, self._flat, self._views, self._check = swapped, flat, views, check
         self._finite: Bools | None = np.empty(flat.size, np.bool_) if flat.size > FEW else None
-        self._start = swapped.start
+        self.start = swapped.start
 
     @classmethod
     def of(cls, graph: StreamGraph, swapped: Swapped, batch: int, *, check: bool) -> Lean | None:
@@ -82,7 +82,7 @@ class Lean:
         # swapped.run(), without the price of a call.
         now = swapped.now
         try:
-            self._start(swapped.bindings[now], session.RUN_OPTIONS)
+            self.start(swapped.bindings[now], session.RUN_OPTIONS)
         except Exception as error:
             raise swapped.refused(error) from None
         swapped.now = 1 - now

@@ -169,7 +169,8 @@ def test_a_failure_of_onnxruntime_changes_nothing(
         with monkeypatch.context() as patch:
             patch.setattr("lstm_export.runtime.session.Session.live", broken)
             if steps:
-                patch.setattr(stream._swapped, "start", broken)
+                for kept in (stream._swapped, stream._lean):
+                    patch.setattr(kept, "start", broken)
             for call, value in ((stream.step, x[0]), (stream.run, x)):
                 with pytest.raises(InputError, match=r"stream\.onnx cannot run on .*out of mem"):
                     call(value)
