@@ -17,7 +17,7 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
 from lstm_export.runtime.buckets import CALL_WORK
-from lstm_export.runtime.feed import all_finite, as_array
+from lstm_export.runtime.feed import all_finite, as_array, as_float32
 from lstm_export.runtime.settings import LONG, Plan, width_of
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class ForecastRows:
     def read(self, value: object, name: str) -> Array:
         """One sequence of the right shape. Raises InputError naming `name`."""
         array = self._feed.sequence(as_array(value, name), name)
+        as_float32(array[:0], name)  # the type is refused now, the values when they are cast
         # A number too large for float32 is refused even where infinities may pass.
         return array if self.checks else self._feed.checked(array, name)
 
