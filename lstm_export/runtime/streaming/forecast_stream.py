@@ -57,12 +57,8 @@ class ForecastStream(Stream):
         """
         self._require_open()
         array, single = self._rows.chunk(chunk, self.batch)
-        result = self.advance(array)
+        result = self._advance({"x": array}, array.shape[1])["output"]
         return result[0] if single else result
-
-    def advance(self, x: Float32) -> Array:
-        """`run` for rows that were checked before: (batch, sequence_length, input_size)."""
-        return self._advance({"x": x}, x.shape[1])["output"]
 
 
 class ForecastRows:
