@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Positions
 
 SESSIONS = 8
-"""Batches of a model for which a session of their own is opened."""
+"""Batches of a model for which a session of their own is opened; a batch of one always has one."""
 
 _NUMBERS = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
@@ -96,9 +96,9 @@ def swapped(graph: StreamGraph, carried: Mapping[str, Array], batch: int) -> Swa
         return None
     if not all(_is_small(tensor, batch) for tensor in (*graph.data, *graph.outputs)):
         return None
-    sizes = None
-    if graphs.work * batch <= ONE_THREAD_WORK and graphs.fixed(LAYOUT.stream) < SESSIONS:
-        sizes = {BATCH: batch, SEQUENCE_LENGTH: 1}
+    few = batch == 1 or graphs.fixed(LAYOUT.stream) < SESSIONS
+    small = graphs.work * batch <= ONE_THREAD_WORK
+    sizes = {BATCH: batch, SEQUENCE_LENGTH: 1} if few and small else None
     try:
         return Swapped(graph, graphs.open(LAYOUT.stream, how, sizes=sizes), carried)
     except BundleError:  # its file is gone by now, or it does not take fixed sizes
