@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lstm_export.runtime.buckets import Bucket, cut
+from lstm_export.runtime.buckets import ROWS, STEPS, Bucket, cut
 from lstm_export.runtime.lanes import lanes_for, plan_of, spread
 from lstm_export.runtime.ragged import Rows, UncleanError, refuse
 from lstm_export.runtime.settings import SHARD_ROWS
@@ -38,7 +38,7 @@ def run_each(
         lengths,
         work=graphs.work,
         width=rows.width,
-        at_most=rows.most(items) or max(SHARD_ROWS, -(-len(items) // lanes)),
+        at_most=rows.most(items) or _even(len(items), sum(lengths), lanes),
         pads=rows.pads,
     )
 
@@ -51,3 +51,10 @@ def run_each(
         spread(run, buckets, min(lanes, len(buckets)))
     except UncleanError:
         raise refuse(rows, items, name) from None
+
+
+def _even(count: int, steps: int, lanes: int) -> int:
+    """The most rows of a batch so that all lanes have as many batches, and end together."""
+    usual = max(ROWS, STEPS * count // steps)
+    rounds = -(-count // (usual * lanes))
+    return max(SHARD_ROWS, -(-count // (rounds * lanes)))

@@ -1,7 +1,8 @@
 """Results for sequences as they come: read ahead a little, run in batches on all cores.
 
 Reading ahead goes by windows. While the results of one are taken, the next one runs; so at most
-two are in memory, each of up to WINDOW batches for every core, or WINDOW_VALUES values.
+two are in memory, each of up to WINDOW batches for every core, or WINDOW_VALUES values. The first
+windows are smaller, so that the cores have something to do soon.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.buckets import ROWS, cut
-from lstm_export.runtime.lanes import lanes_for, plan_of
+from lstm_export.runtime.lanes import LANE_WORK, lanes_for, plan_of
 from lstm_export.runtime.progress import Progress, checked_progress
 from lstm_export.runtime.ragged import Rows, UncleanError
 
@@ -63,12 +65,13 @@ def _results(
     lanes = lanes_for(rows.graphs, _STEPS, _STEPS)
     pool = ThreadPoolExecutor(lanes, "lstm-export-map")
     windows: deque[_Window[T, R]] = deque()
-    done = 0
+    done, ahead = 0, 1
     try:
         while True:
             while len(windows) < 2 and not source.ended:
                 first = source.count
-                items = source.read(size * lanes * WINDOW)
+                items = source.read(size * lanes * ahead)
+                ahead = min(2 * ahead, WINDOW)
                 windows.append(_Window(rows, items, first, batch_size, lanes, pool))
             if not windows:
                 break
@@ -152,10 +155,13 @@ class _Window(Generic[T, R]):
             at_most=rows.most(items) if items else None,
             pads=rows.pads,
         )
+        # Handing it to another thread would take longer.
+        small = sum(map(len, items)) * graphs.work < LANE_WORK * lanes
         for number, bucket in enumerate(buckets):
             how = plan_of(graphs, lanes, len(bucket.positions), bucket.length)
             mine = [items[i] for i in bucket.positions]
-            self._batches.append(pool.submit(rows.run, mine, how, check=check))
+            run = partial(rows.run, mine, how, check=check)
+            self._batches.append(_done(run) if small else pool.submit(run))
             for row, position in enumerate(bucket.positions):
                 self._places[position] = number, row
 
@@ -180,6 +186,15 @@ class _Window(Generic[T, R]):
         self._rows.checked(item, _name(self._first + position))
         how = self._rows.graphs.plan(1, len(item))
         return self._rows.one(self._rows.run([item], how, check=False), 0)
+
+
+def _done(run: Callable[[], T]) -> Future[T]:
+    future: Future[T] = Future()
+    try:
+        future.set_result(run())
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 def _name(number: int) -> str:
