@@ -1,6 +1,6 @@
 """What a bundle costs over bare onnxruntime: time to the first prediction, and memory.
 
-    python benchmarks/cold_start.py BUNDLE [--starts N]
+    python benchmarks/cold_start.py [BUNDLE] [--starts N]
 
 Both sides start in fresh processes that take turns. The baseline imports numpy and onnxruntime and
 creates a session on the bundle's model.onnx, without running it; the runtime imports lstm_export,
@@ -23,6 +23,8 @@ from statistics import median
 from typing import Any
 
 from lstm_export.bench.statistics import median_estimate, paired_ratio
+
+SUNSPOTS = Path(__file__).resolve().parent.parent / "artifacts" / "sunspots" / "bundle"
 
 # Not resource.getrusage: its peak survives exec, so a large parent would be counted in.
 _TAIL = """
@@ -92,7 +94,7 @@ def _start(program: str, bundle: Path) -> tuple[float, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", type=Path, nargs="?", default=SUNSPOTS)
     parser.add_argument("--starts", type=int, default=15)
     given = parser.parse_args()
     print(json.dumps(measure(given.bundle, given.starts), indent=2))

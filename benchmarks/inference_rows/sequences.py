@@ -18,7 +18,7 @@ from lstm_export.bench.openvino_side import NAME as OPENVINO
 from lstm_export.bench.openvino_side import openvino_runner
 from lstm_export.bench.plain_session import plain_runner
 from lstm_export.bench.stock_graph import stock_graph
-from lstm_export.bench.torch_side import torch_contenders
+from lstm_export.bench.torch_side import inference, torch_contenders
 from lstm_export.bundle.onnx_file import read_onnx
 
 STOCK, IDENTITY, OWN = "stock graph, run", "identity graph, run", "own graph, run"
@@ -69,7 +69,8 @@ def sequence_row(name: str, config: Config, folder: Path, seconds: float) -> Row
         expected = module(tensor).numpy()
     for who, answer in answers.items():
         np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-4, err_msg=who)
-    row.times = take_turns(contenders, seconds=seconds)
+    with inference():
+        row.times = take_turns(contenders, seconds=seconds)
     flops = recurrent_flops(read_onnx(file), config.batch, config.length)
     row.floor = measured_peak().floor(flops)
     _bounds(row, config)

@@ -13,7 +13,7 @@ from inference_rows.row import OURS, Row
 from lstm_export.bench.interleave import Contender, take_turns
 from lstm_export.bench.limit import measured_peak, recurrent_flops
 from lstm_export.bench.plain_session import plain_runner
-from lstm_export.bench.torch_side import torch_contenders
+from lstm_export.bench.torch_side import inference, torch_contenders
 from lstm_export.bundle.onnx_file import read_onnx
 
 STREAMS = (Config(1, 20, 1, 1, 1), Config(1, 50, 2, 1, 1))
@@ -61,7 +61,8 @@ def stream_row(name: str, config: Config, folder: Path, seconds: float) -> Row:
         *eager,
         *(Contender(who, lambda one=one: one.step(chunk)) for who, one in plain.items()),
     ]
-    row.times = take_turns(contenders, seconds=seconds)
+    with inference():
+        row.times = take_turns(contenders, seconds=seconds)
     row.floor = measured_peak().floor(recurrent_flops(read_onnx(path / "stream.onnx"), 1, 1))
     row.at_least(3.0, *(who for who in row.times if who.startswith("LSTMCell")))
     row.at_least(1.5, *plain)
@@ -89,10 +90,12 @@ def ahead_row(name: str, config: Config, folder: Path, seconds: float) -> Row:
         *by_cell,
         *(Contender(who, lambda one=one: _ahead(one, x)) for who, one in dicts.items()),
     ]
-    answers = {contender.name: np.asarray(contender.call()) for contender in contenders}
+    with inference():
+        answers = {one.name: np.asarray(one.call()) for one in contenders}
     for who, answer in answers.items():
         np.testing.assert_allclose(answer, answers[OURS], rtol=1e-3, atol=1e-4, err_msg=who)
-    row.times = take_turns(contenders, seconds=seconds)
+    with inference():
+        row.times = take_turns(contenders, seconds=seconds)
     flops = recurrent_flops(read_onnx(path / "model.onnx"), 1, config.length + HORIZON - 1)
     row.floor = measured_peak().floor(flops)
     row.at_least(8.0, *(who for who in row.times if "loop" in who))

@@ -41,13 +41,13 @@ def measure_latency(
         import torch
     except ImportError:
         raise MissingExtraError("torch", "train", "timing torch") from None
-    from lstm_export.bench.torch_side import threads_kept, torch_contenders
+    from lstm_export.bench.torch_side import inference, torch_contenders
     from lstm_export.nn.build import build
 
     module, tensor = build(read_checkpoint(run)), torch.from_numpy(np.ascontiguousarray(x))
     model = load(bundle)
-    with threads_kept():
-        eager, _ = torch_contenders(_TORCH, lambda: module(tensor))
+    eager, _ = torch_contenders(_TORCH, lambda: module(tensor))
+    with inference():
         times = take_turns([Contender(_BUNDLE, lambda: model(x)), *eager], seconds=seconds)
     medians = {name: median(of) for name, of in times.items()}
     best = min((one.name for one in eager), key=lambda name: medians[name])

@@ -58,18 +58,18 @@ def measure(
     model = load(path)
     openings = list(_openings(subject, model, torch, batches, lengths, horizon))
     found, notes = list[Measurement](), list[str]()
-    with contextlib.nullcontext() if isinstance(torch, str) else _threads_kept():
-        measured_peak()
-        for done, opening in enumerate(openings):
-            inner = _part(watch, done, len(openings))
-            try:
-                field = opening()
-            except LstmExportError as error:
-                notes.append(f"not measured: {error}")
-                continue
+    measured_peak()
+    for done, opening in enumerate(openings):
+        inner = _part(watch, done, len(openings))
+        try:
+            field = opening()
+        except LstmExportError as error:
+            notes.append(f"not measured: {error}")
+            continue
+        with _inference(torch):
             found.append(timed(field, seconds=seconds, watch=inner, clock=clock))
-            notes += _disagreements(found[-1])
-        peak = measured_peak()
+        notes += _disagreements(found[-1])
+    peak = measured_peak()
     return BenchResult(
         str(path), subject.kind, tuple(found), tuple(notes), peak, processor(), versions()
     )
@@ -146,7 +146,9 @@ def _part(watch: Watch | None, done: int, total: int) -> Watch | None:
     return None if watch is None else lambda part: watch((done + part) / total)
 
 
-def _threads_kept() -> contextlib.AbstractContextManager[None]:
-    from lstm_export.bench.torch_side import threads_kept
+def _inference(torch: TorchModel | str) -> contextlib.AbstractContextManager[None]:
+    if isinstance(torch, str):
+        return contextlib.nullcontext()
+    from lstm_export.bench.torch_side import inference
 
-    return threads_kept()
+    return inference()

@@ -58,7 +58,8 @@ def _torch(field: Field, subject: Subject, torch: TorchModel, feeds: Feeds, answ
     call = torch.call(feeds, field.batch, field.length)
     suffix = f" ({torch.what})" if torch.what else ""
     try:
-        expected = inference(call)()
+        with inference():
+            expected = call()
     except Exception as error:  # the user's own module may raise anything
         field.missing[TORCH] = f"the module does not take the bundle's inputs: {first_line(error)}"
         field.missing[STOCK_GRAPH] = field.missing[TORCH]

@@ -15,15 +15,20 @@ HOPELESS = 10.0
 _TRIALS, _TRIAL_SECONDS = (3, 12), 0.5
 
 
-def inference(call: Callable[[], object]) -> Callable[[], object]:
-    """`call` in inference mode."""
+@contextlib.contextmanager
+def inference() -> Iterator[None]:
+    """Inference mode, entered once and not at every call, which would count as torch's time.
+
+    Torch's number of threads is the same after the block as before it.
+    """
     import torch
 
-    def run() -> object:
+    before = torch.get_num_threads()
+    try:
         with torch.inference_mode():
-            return call()
-
-    return run
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def thread_counts() -> tuple[int, ...]:
@@ -34,19 +39,20 @@ def thread_counts() -> tuple[int, ...]:
 def torch_contenders(
     name: str, call: Callable[[], object], *, clock: Clock = time.perf_counter
 ) -> tuple[list[Contender], dict[str, str]]:
-    """`call` in inference mode, at one thread and at as many as there are cores.
+    """`call` at one thread and at as many as there are cores, to be timed within `inference`.
 
     A number of threads that is hopeless is left out, lest it take the time of all others: threads
     that wait for one another on a busy machine can be a thousand times slower. The second result
-    names it and says why. Torch keeps the number of threads of the last.
+    names it and says why.
     """
     import torch
 
-    run, best = inference(call), dict[int, float]()
-    for threads in thread_counts():
-        torch.set_num_threads(threads)
-        run()
-        best[threads] = _shortest(run, clock)
+    best: dict[int, float] = {}
+    with inference():
+        for threads in thread_counts():
+            torch.set_num_threads(threads)
+            call()
+            best[threads] = _shortest(call, clock)
     fastest = min(best, key=lambda threads: best[threads])
     contenders, left_out = [], {}
     for threads, seconds in best.items():
@@ -55,7 +61,7 @@ def torch_contenders(
         if times > HOPELESS:
             left_out[label] = f"{times:.0f} times slower than with {_threads(fastest)}"
         else:
-            contenders.append(Contender(label, run, partial(torch.set_num_threads, threads)))
+            contenders.append(Contender(label, call, partial(torch.set_num_threads, threads)))
     return contenders, left_out
 
 
@@ -71,15 +77,3 @@ def _shortest(run: Callable[[], object], clock: Clock) -> float:
 
 def _threads(number: int) -> str:
     return "1 thread" if number == 1 else f"{number} threads"
-
-
-@contextlib.contextmanager
-def threads_kept() -> Iterator[None]:
-    """Torch's number of threads is the same after the block as before it."""
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
