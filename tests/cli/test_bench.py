@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lstm_export.cli.main import run
+from lstm_export.runtime.settings import Settings
 
 SHORT = ["--seconds", "0.001", "--batch", "2"]
 
@@ -57,8 +58,14 @@ def test_a_table_and_a_file(
 
 @pytest.mark.slow
 def test_tuning_is_kept_outside_the_bundle_and_forgotten(
-    made: SimpleNamespace, cache: Path, capsys: pytest.CaptureFixture[str]
+    made: SimpleNamespace,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Several threads each would wait for those of the tests beside this one.
+    single = Settings(intra_op_num_threads=1, shards=1)
+    monkeypatch.setattr("lstm_export.bench.tune.candidates", lambda batch: [single])
     before = {path: path.read_bytes() for path in made.bundle.iterdir()}
     assert run(["bench", str(made.bundle), "--tune", *SHORT, "--length", "6", "--json"]) == 0
     captured = capsys.readouterr()
