@@ -69,13 +69,15 @@ class Forecaster(nn.Module):
 
         Both sides are differenced and scaled. Packed sequences may differ in length.
         """
+        return self.predict_from(self.last(z))
+
+    def last(self, z: Tensor | PackedSequence) -> Tensor:
+        """What the layers hold at the end of each sequence: (batch, width)."""
         _, state = self.recurrent(z)
-        hidden = state[0] if isinstance(state, tuple) else state
+        hidden: Tensor = state[0] if isinstance(state, tuple) else state
         if self.forecast.recurrent.bidirectional:
-            last = torch.cat([hidden[-2], hidden[-1]], dim=-1)
-        else:
-            last = hidden[-1]
-        return self.predict_from(last)
+            return torch.cat([hidden[-2], hidden[-1]], dim=-1)
+        return hidden[-1]
 
     def scaled_steps(self, z: Tensor, steps: int) -> Tensor:
         """What `scaled` would say after each of the last `steps` steps, of causal models only.
@@ -117,6 +119,7 @@ class ForecasterStream(nn.Module):
         if not model.forecast.causal:
             raise ValueError("a model of two directions needs the whole sequence: it cannot stream")
         self.model = model
+        self.head = RawHead(model)
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         forecast = self.model.forecast
@@ -127,21 +130,52 @@ class ForecasterStream(nn.Module):
         z = (differences - self.model.offset) / self.model.scale
         initial = carried if forecast.recurrent.cell == "lstm" else carried[0]
         y, final = self.model.recurrent(z, initial)
-        predicted = self.model.unscale(self.model.predict_from(y))
+        predicted = self.head(y)
         final = final if isinstance(final, tuple) else (final,)
         if rows is None:
             return (predicted, *final)
-        known = self._known(self.model.targets_of(seen), x.shape[1])
+        known = self._known(self.model.targets_of(seen))
         return (add_back(predicted, known, lag), *final, seen[:, -lag:])
 
-    def _known(self, seen: Tensor, length: int) -> Tensor:
+    def _known(self, seen: Tensor) -> Tensor:
         """For each step t the raw targets at t+1−K, t+2−K, …: (batch, length, ≤ K, targets)."""
-        window = self.model.forecast.window
-        count = min(window.horizon, window.difference)
-        if count == 1:
-            return seen[:, 1 : 1 + length].unsqueeze(2)
-        steps = torch.arange(length, device=seen.device).unsqueeze(1)
-        return seen[:, steps + torch.arange(1, count + 1, device=seen.device)]
+        lag = self.model.forecast.window.difference
+        count = min(self.model.forecast.window.horizon, lag)
+        # Slices from both ends: a length computed in the graph would cost nodes of its own.
+        steps = [seen[:, 1 + h : h + 1 - lag if h + 1 < lag else None] for h in range(count)]
+        return torch.stack(steps, dim=2) if count > 1 else steps[0].unsqueeze(2)
+
+
+class RawHead(nn.Module):
+    """The head and the scaling of its targets as one linear map, in raw units.
+
+    W·scale and b·scale + offset are computed in float64.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, model: Forecaster) -> None:
+        super().__init__()
+        self.horizon = model.forecast.window.horizon
+        self.targets = len(model.forecast.targets)
+        scale, offset = (
+            of.detach().double().repeat(self.horizon)
+            for of in (model.target_scale, model.target_offset)
+        )
+        dtype = model.head.weight.dtype
+        weight = model.head.weight.detach().double() * scale.unsqueeze(1)
+        bias = model.head.bias.detach().double() * scale + offset
+        self.register_buffer("weight", weight.to(dtype), persistent=False)
+        self.register_buffer("bias", bias.to(dtype), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(..., width) to (..., horizon, targets)."""
+        if self.horizon == 1 and features.ndim == 3:
+            # Without the shape arithmetic that unflattening a sequence would leave in a graph.
+            return nn.functional.linear(features.unsqueeze(2), self.weight, self.bias)
+        flat = nn.functional.linear(features, self.weight, self.bias)
+        return torch.unflatten(flat, -1, (self.horizon, self.targets))
 
 
 def recurrent_layers(spec: Recurrent, dropout: float) -> nn.RNNBase:

@@ -6,7 +6,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from lstm_export.nn.forecaster import Forecaster, ForecasterStream, add_back
+from lstm_export.nn.forecaster import Forecaster, ForecasterStream, RawHead, add_back
+
+
+class WholeForecaster(nn.Module):
+    """The forecaster as it is deployed: the head gives raw units at once."""
+
+    def __init__(self, model: Forecaster) -> None:
+        super().__init__()
+        self.model = model
+        self.head = RawHead(model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, sequence_length, features) to (batch, horizon, targets), both in raw units.
+
+        sequence_length is at least `window.shortest`.
+        """
+        model, window = self.model, self.model.forecast.window
+        lag = window.difference
+        differences = x[:, lag:] - x[:, :-lag] if lag else x
+        predicted: Tensor = self.head(model.last((differences - model.offset) / model.scale))
+        if not lag:
+            return predicted
+        return add_back(predicted, model.targets_of(x[:, -lag:])[:, : window.horizon], lag)
 
 
 class ForecasterFeedback(nn.Module):
@@ -51,6 +73,7 @@ class RaggedForecaster(nn.Module):
     def __init__(self, model: Forecaster) -> None:
         super().__init__()
         self.model = model
+        self.head = RawHead(model)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(batch, sequence_length, features) to (batch, horizon, targets), both in raw units.
@@ -62,7 +85,7 @@ class RaggedForecaster(nn.Module):
         differences = x[:, lag:] - x[:, :-lag] if lag else x
         z = (differences - model.offset) / model.scale
         packed = pack_padded_sequence(z, lengths - lag, batch_first=True, enforce_sorted=False)
-        predicted = model.unscale(model.scaled(packed))
+        predicted: Tensor = self.head(model.last(packed))
         if not lag:
             return predicted
         steps = torch.arange(min(lag, window.horizon), device=x.device)
@@ -72,7 +95,7 @@ class RaggedForecaster(nn.Module):
 
 
 _FORMS = {
-    "model.onnx": lambda model: model,
+    "model.onnx": WholeForecaster,
     "stream.onnx": ForecasterStream,
     "forecast.onnx": ForecasterFeedback,
     "ragged.onnx": RaggedForecaster,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from lstm_export.exporting.graph.select import read_before_transposing, read_parts
+from lstm_export.exporting.graph.views import merge_views
 from lstm_export.exporting.graph.walk import bodies, graphs
 
 _TRACED = re.compile(
@@ -26,6 +27,7 @@ def tidy(model: ir.Model) -> None:
     """Simplifies, prunes, renames and strips `model`, in place."""
     read_parts(model.graph)
     read_before_transposing(model.graph)
+    merge_views(model.graph)
     prune(model.graph)
     _strip(model)
     rename(model.graph)
