@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from lstm_export.exporting.report import ExportReport as ExportReport
     from lstm_export.parity.verify import verify as verify
     from lstm_export.runtime.load import load as load
+    from lstm_export.runtime.settings import Settings as Settings
 
 _HOMES = {
     "ExportReport": "lstm_export.exporting.report",
     "LstmExportError": "lstm_export.errors",
+    "Settings": "lstm_export.runtime.settings",
     "export_bundle": "lstm_export.exporting.bundle",
     "export_onnx": "lstm_export.exporting.export",
     "load": "lstm_export.runtime.load",
@@ -31,6 +33,7 @@ _HOMES = {
 __all__ = [
     "ExportReport",
     "LstmExportError",
+    "Settings",
     "__version__",
     "export_bundle",
     "export_onnx",

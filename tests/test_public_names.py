@@ -9,8 +9,8 @@ import pytest
 import lstm_export
 
 NAMES = {
-    *("ExportReport", "LstmExportError", "__version__", "export_bundle", "export_onnx", "load"),
-    "verify",
+    *("ExportReport", "LstmExportError", "Settings", "__version__"),
+    *("export_bundle", "export_onnx", "load", "verify"),
 }
 SIGNATURES = {
     "export_bundle": (
