@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lstm_export.bundle.golden import read_golden
 from lstm_export.bundle.manifest import Manifest
+from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.errors import BundleError
+from lstm_export.parity.live import chunk_lengths
 from lstm_export.parity.report import Failure
 from lstm_export.parity.trial import Trial, shapes
 
@@ -53,3 +57,13 @@ def golden_trials(
     strays = dict.fromkeys(t.graph for t in trials if t.graph not in manifest.graphs)
     problems += [f"{where} has cases for {graph}, which the bundle lacks" for graph in strays]
     return trials, [Failure("golden", problem) for problem in problems]
+
+
+def in_chunks(trials: list[Trial], spec: GraphSpec) -> list[Trial]:
+    """Those among the golden cases of a stream that have several steps, cut into chunks."""
+    return [
+        replace(trial, check="chunked", chunks=chunk_lengths(length))
+        for trial in trials
+        for length in shapes([trial], spec).get(SEQUENCE_LENGTH, ())
+        if length > 1
+    ]

@@ -22,7 +22,7 @@ from lstm_export.errors import (
 )
 from lstm_export.parity.contract_check import check_graph, check_manifest, differences
 from lstm_export.parity.expected import graphs_of
-from lstm_export.parity.golden_replay import golden_trials
+from lstm_export.parity.golden_replay import golden_trials, in_chunks
 from lstm_export.parity.live import live_trials
 from lstm_export.parity.report import CaseComparison, CaseError, Failure, ParityReport
 from lstm_export.parity.rounding import MovedWeights
@@ -104,6 +104,9 @@ class _Verification:
             subject = Subject(graph, content, path, manifest.contract(graph), self.checkpoint)
             runners = self._open_all(subject)
             own = [trial for trial in golden if trial.graph == graph]
+            # A forecaster's run has chunked cases of its own.
+            if graph == LAYOUT.stream and manifest.forecast is None:
+                own += in_chunks(own, manifest.graphs[graph])
             self._judge(own, runners, manifest.graphs[graph])
             if self.checkpoint is not None:
                 self._live(subject, self.checkpoint, runners)

@@ -29,6 +29,12 @@ def build():
     torch.manual_seed(0)
     return Model()
 
+def pooled():
+    model = build()
+    model.head = nn.Flatten(1, -1)
+    model.forward = lambda x: model.rnn(x)[0].mean(1)
+    return model
+
 def branching():
     model = build()
     model.forward = lambda x: model.rnn(x)[0] if x.size(1) > 3 else x
@@ -80,6 +86,30 @@ def test_weights_come_from_a_file_and_the_example_is_guessed(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "files", "note"),
+    [
+        (["{model}:build"], 2, "stream.onnx"),
+        (["{model}:build", "--stream"], 2, "stream.onnx"),
+        (["{model}:build", "--no-stream"], 1, "not asked for"),
+        (["{model}:pooled"], 1, "this module cannot stream: "),
+    ],
+)
+def test_a_stream_is_made_where_it_can_be_and_is_wanted(
+    arguments: list[str],
+    files: int,
+    note: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "bundle"
+    filled = [argument.format(model=model) for argument in arguments]
+    assert run(["export", *filled, "--example-shape", "x=2,5,3", "--out", str(out)]) == 0
+    assert note in capsys.readouterr().out
+    assert len(list(out.glob("*.onnx"))) == files
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["{model}:nobody"], "has no 'nobody'"),
@@ -90,6 +120,8 @@ def test_weights_come_from_a_file_and_the_example_is_guessed(
         (["{model}:build", "--target", "toaster"], "expected 'portable' or 'onnxruntime'"),
         (["missing.py:build"], "no such file"),
         (["runs/nothing", "--example-shape", "x=2,5,3"], "are for a module"),
+        (["runs/nothing", "--no-stream"], "are for a module"),
+        (["{model}:pooled", "--stream", "--example-shape", "x=2,5,3"], "cannot stream"),
     ],
 )
 def test_what_cannot_be_is_one_message_and_no_bundle(

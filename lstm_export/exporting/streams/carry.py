@@ -133,7 +133,7 @@ class _Carrying:
         for size in shape:
             value = getattr(size, "value", size)
             axes.append(value if isinstance(value, int) else BATCH)
-        if axes.count(BATCH) > 1:
+        if axes.count(BATCH) != 1:
             raise NoStreamError(f"the states of {_layer(slot.path)} have the shape {shape}")
         return tuple(axes)
 

@@ -182,19 +182,18 @@ class _Proof:
 
     def _told(self, run: _Run, prefix: _Prefix, result: TensorComparison, got: np.ndarray) -> str:
         fed = "-".join(map(str, run.chunks))
-        said = f"fed in chunks of {fed} steps, its {result.name} "
-        reference = prefix.exact[result.name]
-        if got.shape != reference.shape:
-            return f"{said}after step {prefix.length} has shape {got.shape}, not {reference.shape}"
-        axis = self.draws.along(result.name)
+        said = f"fed in chunks of {fed} steps, its {result.name} is not, "
+        reference, axis = prefix.exact[result.name], self.draws.along(result.name)
+        if result.bound is None or result.worst_error is None:
+            return f"{said}at step {prefix.length}, what the module gives: {result.reason}"
         step = prefix.length
-        if axis is not None and result.bound is not None:
-            wrong = ~(np.abs(got - reference) <= result.bound)
+        if axis is not None:
+            wrong = ~(np.abs(got.astype(np.float64) - reference) <= result.bound)
             others = tuple(i for i in range(wrong.ndim) if i != axis)
             steps = np.flatnonzero(wrong.any(axis=others))
             step = int(steps[0]) + 1 if steps.size else step
         return (
-            f"{said}differs from step {step} on from what the module gives for the whole sequence "
-            f"(error {result.worst_error:.2g}, allowed {result.bound:.2g}): its outputs depend on "
+            f"{said}from step {step} on, what the module gives for all steps at once (error "
+            f"{result.worst_error:.2g}, allowed {result.bound:.2g}), as if it depended on "
             "other steps than through its recurrent states"
         )

@@ -58,8 +58,7 @@ def started(state: State, batch: int, start: Mapping[str, Start] | None) -> Arra
     value = np.zeros(shape, np.float32)
     if start is not None and state.name in start:
         given = np.asarray(start[state.name], np.float32)
-        axis = _batch_axis(state)
-        value[...] = given if axis is None else np.expand_dims(given, axis)
+        value[...] = np.expand_dims(given, state.initial.axes.index(BATCH))
     return value
 
 
@@ -90,16 +89,8 @@ def _open(spec: TensorSpec) -> Iterator[str | int]:
         yield f"{axis}_" if isinstance(axis, str) else axis
 
 
-def _batch_axis(state: State) -> int | None:
-    axes = state.initial.axes
-    return axes.index(BATCH) if BATCH in axes else None
-
-
 def _rows(state: State, value: Array) -> Iterator[Array]:
-    axis = _batch_axis(state)
-    if axis is None:
-        yield value
-        return
+    axis = state.initial.axes.index(BATCH)
     for row in range(value.shape[axis]):
         yield value.take(row, axis=axis)
 

@@ -16,11 +16,9 @@ from lstm_export.exporting.tracing.axes import AxisNames
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What the axes of the batch and of time are called in the module's own graph; `batch` is None
-    where the module takes no batch, or one of a fixed size.
-    """
+    """What the axes of the batch and of time are called in the module's own graph."""
 
-    batch: str | None
+    batch: str
     time: str
 
     def renamed(self, spec: TensorSpec) -> TensorSpec:
@@ -60,8 +58,8 @@ def stream_sizes(names: AxisNames) -> Sizes:
             raise NoStreamError(f"{path} runs over packed sequences, whose lengths end them")
     if names.traced.lengths:
         raise NoStreamError("it packs sequences, whose lengths end them")
-    batches = {_told(layer.batch_and_time[0], names) for layer in layers}
-    times = {_told(layer.batch_and_time[1], names) for layer in layers}
+    batches = {told(layer.batch_and_time[0], names) for layer in layers}
+    times = {told(layer.batch_and_time[1], names) for layer in layers}
     if len(times) > 1:
         raise NoStreamError(
             f"its recurrent layers run over different lengths: {', '.join(map(str, times))}"
@@ -74,12 +72,15 @@ def stream_sizes(names: AxisNames) -> Sizes:
             f"its recurrent layers run over different batches: {', '.join(map(str, batches))}"
         )
     (batch,) = batches
-    if isinstance(batch, str) and batch not in names.names.values():
-        raise NoStreamError(f"its recurrent layers run over a batch of {batch}")
-    return Sizes(batch if isinstance(batch, str) else None, str(time))
+    if batch not in names.names.values():
+        raise NoStreamError(
+            f"its recurrent layers run over a batch of {batch}: one state for each series of any "
+            "batch is what a stream carries"
+        )
+    return Sizes(str(batch), str(time))
 
 
-def _told(size: Any, names: AxisNames) -> str | int:
+def told(size: Any, names: AxisNames) -> str | int:
     """A size in the names of axes."""
     expression = sympy.sympify(size.node.expr if isinstance(size, torch.SymInt) else int(size))
     if expression.is_number:

@@ -17,11 +17,15 @@ from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.streams.carry import carrying
 from lstm_export.exporting.streams.draws import Draws
 from lstm_export.exporting.streams.golden import stream_candidates
+from lstm_export.exporting.streams.mixing import mixing_places
 from lstm_export.exporting.streams.proof import prove
 from lstm_export.exporting.streams.refusal import NoStreamError
 from lstm_export.exporting.streams.start import starts
-from lstm_export.exporting.streams.stepwise import stream_sizes
+from lstm_export.exporting.streams.stepwise import Sizes, stream_sizes
+from lstm_export.exporting.tracing.axes import AxisNames
 from lstm_export.exporting.tracing.blame import first_line
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,19 @@ def _streamed(module: nn.Module, result: Exported, options: GraphOptions) -> Mod
     contract = replace(contract, stream_start=starts(result, carried, options, draws))
     finished(carried.model, contract, options)
     content = serialise(carried.model)
-    prove(module, draws, content, contract.stream_start)
+    try:
+        prove(module, draws, content, contract.stream_start)
+    except NoStreamError as error:
+        raise NoStreamError(f"{error}{_where(names, sizes)}") from None
     candidates = stream_candidates(module, draws)
     try:
         golden, _ = settle_golden({LAYOUT.stream: content}, candidates)
     except ExportError as error:
         raise NoStreamError(str(error)) from None
     return ModuleStream(content, contract, tuple(golden))
+
+
+def _where(names: AxisNames, sizes: Sizes) -> str:
+    """The lines that may be why, if there are any; `names` are those of a traced program."""
+    places = mixing_places(names, sizes)
+    return f"; steps meet at {', '.join(map(str, places[:_SHOWN]))}" if places else ""

@@ -75,6 +75,8 @@ def _case(
                     torch = eager(trial.tensors)
                 except Exception:
                     continue
+            if not all(value.size for value in torch.values()):  # nothing to compare
+                continue
             with eager.float64():
                 exact = eager(trial.tensors)
             oracle = {output: by_torch(exact[output], value) for output, value in torch.items()}
