@@ -88,7 +88,7 @@ class GraphModel:
         arrays = {spec.name: self._checked(named[spec.name], spec, sizes) for spec in specs}
         batch, length = (sizes.get(axis, (1, ""))[0] for axis in (BATCH, SEQUENCE_LENGTH))
         how = self._graphs.plan(batch, length)
-        if batch * length * self._width > LONG and self._graphs.has(LAYOUT.stream):
+        if batch * length * self._width > LONG and self._in_chunks():
             from lstm_export.runtime.module_long import in_chunks
 
             stream, graph = self._stream_graph(), self.contract.graph
@@ -116,6 +116,15 @@ class GraphModel:
         from lstm_export.runtime.map import mapped
 
         return mapped(self._rows(), sequences, batch_size=batch_size, progress=progress)
+
+    def _in_chunks(self) -> bool:
+        """Whether the stream graph takes what the model takes: states that are given with a call
+        are none of its data.
+        """
+        if not self._graphs.has(LAYOUT.stream):
+            return False
+        data = {spec.name for spec in self._stream_graph().data}
+        return data == {spec.name for spec in self.contract.graph.inputs}
 
     def _rows(self) -> ModuleRows:
         if self._sequences is None:

@@ -223,6 +223,11 @@ over("delayed by one", MEET, lambda y: F.pad(y, (0, 0, 1, 0))[:, :-1])
 over("ahead by one", MEET, lambda y: torch.cat([y[:, 1:], y[:, -1:]], 1))
 over("positions", MEET, lambda y: y + torch.arange(y.size(1))[None, :, None] * 1e-3)
 over("odd steps", MEET, lambda y: y * (torch.arange(y.size(1)) % 2)[None, :, None])
+over(
+    "late positions",
+    "from step [0-9]{3} on, .*self.function",
+    lambda y: y + (torch.arange(y.size(1)) // 100)[None, :, None],
+)
 over("length", "at once", lambda y: y / y.size(1))
 over("a warm-up", "steps", lambda y: y[:, 3:])
 over("every other step", "steps", lambda y: y[:, ::2])

@@ -34,6 +34,8 @@ from lstm_export.exporting.streams.stepwise import stream_sizes
 from lstm_export.exporting.tracing.call import describe_call
 from lstm_export.exporting.tracing.results import named_outputs
 from lstm_export.parity.verify import verify
+from lstm_export.runtime import graph_model, module_long
+from lstm_export.runtime.load import load
 
 sys.path.insert(0, str(Path(__file__).parent))
 from streamed_models import REFUSED, STREAMS, Head, Made, Over
@@ -197,6 +199,10 @@ def test_a_layer_alone_is_a_stream(
         made.check(2, chunks, seed=len(chunks))
 
 
+def arrays_of(outputs: Any) -> list[Array]:
+    return list(outputs.values()) if isinstance(outputs, dict) else [outputs]
+
+
 def manifest_of(made: Made, path: Path, **options: Any) -> Manifest:
     torch.manual_seed(0)
     module, args = made
@@ -260,6 +266,21 @@ def test_states_that_forward_takes_and_gives_are_the_streams_own(
         np.testing.assert_allclose(got[name], wanted[other], atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["states_as_arguments", "a_learned_initial_state"])
+def test_long_inputs_give_the_same(
+    streaming: Callable[[str], Streaming], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = streaming(name)
+    model: Any = load(made.path)
+    feeds = {key: value.numpy() for key, value in made.draw(2, 40, 1).items()}
+    whole = model(feeds)
+    monkeypatch.setattr(graph_model, "LONG", 1)
+    monkeypatch.setattr(module_long, "CHUNK", 64)
+    chunked = model(feeds)
+    for one, other in zip(arrays_of(whole), arrays_of(chunked), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 def test_names_of_states_follow_the_layers(streaming: Callable[[str], Streaming]) -> None:
     made = streaming("two_layers_with_norm_residual_and_heads")
     names = ["first_h", "first_c", "blocks_second_one_h"]
@@ -285,12 +306,12 @@ def test_a_learned_state_stands_in_the_contract(streaming: Callable[[str], Strea
 def test_the_proof_sees_a_wrong_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from lstm_export.exporting.streams import stream as streams
 
-    def moved(*args: Any) -> None:
+    def moved(*args: Any, **options: Any) -> None:
         module, *rest = args
         with torch.no_grad():
             module.weight_hh_l0 += 0.05
             try:
-                prove(module, *rest)
+                prove(module, *rest, **options)
             finally:
                 module.weight_hh_l0 -= 0.05
 

@@ -1,7 +1,7 @@
 """Which lines of a module's code let steps meet each other outside of its recurrent layers.
 
-This explains what was measured; it decides nothing. A line that looks like mixing may not be, as a
-sum over steps of which all but the last are masked.
+This explains what was measured, and asks for more of it; it decides nothing. A line that looks like
+mixing may not be, as a sum over steps of which all but the last are masked.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ _RUNS = (
     _Run(2, (1, 7, 1, 1, 4), Style(scale=3.0)),
     _Run(1, (2, 19, 1, 11), Style(usual=True)),
 )
+_LONG = _Run(1, (150, 1, 400))
 _OF_HEAVY = 2
 """The runs that a large module is asked for."""
 
@@ -60,17 +61,25 @@ class _Prefix:
 
 
 def prove(
-    module: nn.Module, draws: Draws, content: bytes, start: Mapping[str, Start] | None
+    module: nn.Module,
+    draws: Draws,
+    content: bytes,
+    start: Mapping[str, Start] | None,
+    *,
+    doubtful: bool = False,
 ) -> None:
     """Raises NoStreamError where the stream graph `content` disagrees with the module on any
     prefix of any run, under the parity rule. The module comes back as it was.
+
+    A `doubtful` module is asked for a long run as well.
     """
     session = Session(content, draws.carried.graph)
     with contextlib.ExitStack() as stack:
         for block in (kept(module), eval_mode(module), no_warnings(), single_thread()):
             stack.enter_context(block)
         proof = _Proof(module, draws, session, start)
-        for seed, run in enumerate(_RUNS[: _OF_HEAVY if draws.heavy else None]):
+        runs = [*_RUNS[: _OF_HEAVY if draws.heavy else None], *[_LONG] * doubtful]
+        for seed, run in enumerate(runs):
             proof.check(run, seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -21,9 +22,8 @@ from lstm_export.exporting.streams.mixing import mixing_places
 from lstm_export.exporting.streams.proof import prove
 from lstm_export.exporting.streams.refusal import NoStreamError
 from lstm_export.exporting.streams.start import starts
-from lstm_export.exporting.streams.stepwise import Sizes, stream_sizes
-from lstm_export.exporting.tracing.axes import AxisNames
-from lstm_export.exporting.tracing.blame import first_line
+from lstm_export.exporting.streams.stepwise import stream_sizes
+from lstm_export.exporting.tracing.blame import Place, first_line
 
 _SHOWN = 3
 
@@ -60,10 +60,11 @@ def _streamed(module: nn.Module, result: Exported, options: GraphOptions) -> Mod
     contract = replace(contract, stream_start=starts(result, carried, options, draws))
     finished(carried.model, contract, options)
     content = serialise(carried.model)
+    places = mixing_places(names, sizes)
     try:
-        prove(module, draws, content, contract.stream_start)
+        prove(module, draws, content, contract.stream_start, doubtful=bool(places))
     except NoStreamError as error:
-        raise NoStreamError(f"{error}{_where(names, sizes)}") from None
+        raise NoStreamError(f"{error}{_told(places)}") from None
     candidates = stream_candidates(module, draws)
     try:
         golden, _ = settle_golden({LAYOUT.stream: content}, candidates)
@@ -72,7 +73,6 @@ def _streamed(module: nn.Module, result: Exported, options: GraphOptions) -> Mod
     return ModuleStream(content, contract, tuple(golden))
 
 
-def _where(names: AxisNames, sizes: Sizes) -> str:
-    """The lines that may be why, if there are any; `names` are those of a traced program."""
-    places = mixing_places(names, sizes)
+def _told(places: Sequence[Place]) -> str:
+    """The lines that may be why, if there are any."""
     return f"; steps meet at {', '.join(map(str, places[:_SHOWN]))}" if places else ""
