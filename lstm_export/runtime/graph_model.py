@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.module_rows import ModuleRows
     from lstm_export.runtime.progress import Progress
+    from lstm_export.runtime.settings import Plan
     from lstm_export.runtime.streaming.graph import StreamGraph
     from lstm_export.runtime.streaming.module_pool import ModulePool
     from lstm_export.runtime.streaming.module_stream import ModuleStream
@@ -94,7 +95,7 @@ class GraphModel:
             stream, graph = self._stream_graph(), self.contract.graph
             outputs = in_chunks(stream, graph, arrays, batch, length, self._width, how)
         else:
-            outputs = self._graphs.open(LAYOUT.model, how).run(arrays)
+            outputs = self._run(arrays, how, batch)
         if len(outputs) > 1:
             names = tuple(output.name for output in self.contract.graph.outputs)
             return dict(zip(names, outputs, strict=True))
@@ -116,6 +117,15 @@ class GraphModel:
         from lstm_export.runtime.map import mapped
 
         return mapped(self._rows(), sequences, batch_size=batch_size, progress=progress)
+
+    def _run(self, arrays: Mapping[str, Array], how: Plan, batch: int) -> list[Array]:
+        session = self._graphs.open(LAYOUT.model, how)
+        if how.shards > 1 and self._graphs.independent_rows:
+            from lstm_export.runtime.module_shards import in_shards, splits
+
+            if splits(self.contract.graph):
+                return in_shards(session, self.contract.graph, arrays, batch, how.shards)
+        return session.run(arrays)
 
     def _in_chunks(self) -> bool:
         """Whether the stream graph takes what the model takes: states that are given with a call

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lstm_export.runtime.buckets import ROWS, STEPS, Bucket, cut
 from lstm_export.runtime.lanes import lanes_for, plan_of, spread
 from lstm_export.runtime.ragged import Rows, UncleanError, refuse
-from lstm_export.runtime.settings import SHARD_ROWS
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
 
 T = TypeVar("T")
+LEAST = 4
+"""Rows of a batch below which the call itself weighs too much."""
 
 
 def run_each(
@@ -57,4 +58,4 @@ def _even(count: int, steps: int, lanes: int) -> int:
     """The most rows of a batch so that all lanes have as many batches, and end together."""
     usual = max(ROWS, STEPS * count // steps)
     rounds = -(-count // (usual * lanes))
-    return max(SHARD_ROWS, -(-count // (rounds * lanes)))
+    return max(LEAST, -(-count // (rounds * lanes)))

@@ -4,11 +4,13 @@ The rule goes by the work of a call, in multiplications of the recurrent layers:
 
     work per step of one row = Σ over layers and directions of gates · hidden · (input + hidden)
 
-- Small work a step: handing a step to a second thread costs more than it saves, so one thread.
-- Many rows: the batch is split over the cores into runs of one thread each. Rows do not depend on
-  each other, so the threads never wait for one another, as onnxruntime's own would at every step.
-- Else onnxruntime's own pool, which splits the matrix products.
+- Little work, in a step or in all: handing it to a second thread costs more than it saves, so one
+  thread.
+- Else onnxruntime's own pool of threads, which splits the matrix products of a step.
 - Small inputs: arrays that stay allocated between calls, one set per thread and shape.
+- Lists of sequences: batches of a few rows side by side, one thread each (`lanes.py`). To split one
+  batch so is as fast as the pool on some machines and slower on others: `shards` does it, and
+  `lstm-export bench --tune` finds out whether it pays.
 
 Every number below was measured: docs/decisions.md. Whatever a caller sets wins over the rule.
 """
@@ -25,12 +27,8 @@ from lstm_export.frozen import dataclass
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 ONE_THREAD_WORK = 50_000
 """Up to this many multiplications a step of the whole batch, one thread is as fast as several."""
-SHARD_ROWS = 4
-"""Rows that a shard has at least."""
-SHARDED_WORK = 2_000_000
-"""From this work per step of one row on, onnxruntime's own pool splits the products better."""
-SHARDED_LENGTH = 8
-"""Shorter sequences are done before a second thread has started."""
+ONE_THREAD_CALL = 2_500_000
+"""And up to this many of a whole call: a quarter of a millisecond."""
 PREALLOCATED = 4096
 """Values of an input up to which its arrays stay allocated."""
 
@@ -74,25 +72,12 @@ def checked(settings: Settings) -> Settings:
 
 def plan(settings: Settings, work: int, batch: int, length: int, cores: int) -> Plan:
     """The plan for (batch, length) inputs of a model that does `work` multiplications a step."""
-    shards = settings.shards
-    if shards is None:
-        shards = _shards(work, batch, length, cores) if _free(settings) else 1
+    shards = min(settings.shards or 1, batch)
     threads = settings.intra_op_num_threads
     if threads is None:
-        small = work * batch <= ONE_THREAD_WORK
+        small = work * batch <= ONE_THREAD_WORK or work * batch * length <= ONE_THREAD_CALL
         threads = 1 if shards > 1 or small or cores == 1 else 0
-    return Plan(threads, settings.spinning is not False, min(shards, batch))
-
-
-def _free(settings: Settings) -> bool:
-    """Whether the caller has left the threads to the rule, so that shards may use them."""
-    return settings.intra_op_num_threads is None
-
-
-def _shards(work: int, batch: int, length: int, cores: int) -> int:
-    if work >= SHARDED_WORK or length < SHARDED_LENGTH:
-        return 1
-    return max(1, min(cores, batch // SHARD_ROWS))
+    return Plan(threads, settings.spinning is not False, shards)
 
 
 def work_of(recurrent: Recurrent) -> int:

@@ -15,6 +15,7 @@ import pytest
 from lstm_export.errors import InputError
 from lstm_export.runtime.forecast_model import ForecastModel
 from lstm_export.runtime.load import load, load_forecaster
+from lstm_export.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,3 +112,28 @@ def test_small_calls_let_in_give_what_they_gave_before(bundle: Callable[[str], P
                     model(bad)
             np.testing.assert_array_equal(model(inputs[0].astype(np.float64)), answers[0])
             np.testing.assert_array_equal(model(inputs[0][::-1][::-1]), answers[0])
+
+
+def test_the_rows_of_a_module_side_by_side(tmp_path: Path) -> None:
+    import torch
+
+    import lstm_export
+
+    class Both(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = torch.nn.GRU(3, 6, batch_first=True)
+
+        def forward(self, x: torch.Tensor, h0: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            y, h = self.rnn(x, h0)
+            return y, h
+
+    args = (torch.zeros(2, 4, 3), torch.zeros(1, 2, 6))
+    lstm_export.export_bundle(Both().eval(), tmp_path / "b", args=args, stream=False)
+    x = np.random.default_rng(0).normal(size=(7, 5, 3)).astype(np.float32)
+    h0 = np.random.default_rng(1).normal(size=(1, 7, 6)).astype(np.float32)
+    whole = load(tmp_path / "b", settings=Settings(shards=1))(x=x, h0=h0)
+    split = load(tmp_path / "b", settings=Settings(shards=3))(x=x, h0=h0)
+    assert list(split) == list(whole) == ["output_0", "output_1"]
+    for name, value in whole.items():
+        np.testing.assert_allclose(split[name], value, rtol=1e-6, atol=1e-7)
