@@ -15,7 +15,7 @@ from lstm_export.bench.interleave import Contender, take_turns
 from lstm_export.bench.plain_session import plain_runner
 from lstm_export.bench.statistics import paired_ratio
 from lstm_export.bench.tune import GAIN, tune_model, words
-from lstm_export.runtime.tuned import VARIABLE
+from lstm_export.runtime.cache_folder import VARIABLE
 
 TUNED = (
     Config(1, 20, 1, 1, 4),

@@ -11,10 +11,10 @@ from typing import Any
 from lstm_export.bundle.read import open_bundle
 from lstm_export.errors import BundleError, OutputError
 from lstm_export.files import write_atomic, writing
+from lstm_export.runtime.cache_folder import VARIABLE
 from lstm_export.runtime.settings import Settings
 from lstm_export.runtime.tuned import (
     CACHE_VERSION,
-    VARIABLE,
     cache_file,
     machine,
     model_hash,

@@ -11,15 +11,15 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import Contract, Forecast, Intervals
 from lstm_export.errors import OptionError
 from lstm_export.runtime.feed import OnNonfinite
-from lstm_export.runtime.quick import Quick
 from lstm_export.runtime.sequences import SequenceFeed
-from lstm_export.runtime.settings import LONG, width_of
+from lstm_export.runtime.settings import LONG, USUAL_CALLS, width_of
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Float32
     from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.intervals import ForecastInterval
     from lstm_export.runtime.progress import Progress
+    from lstm_export.runtime.quick import Quick
     from lstm_export.runtime.ragged import ForecastRows
     from lstm_export.runtime.streaming.forecast_pool import ForecastPool
     from lstm_export.runtime.streaming.forecast_stream import ForecastStream
@@ -48,7 +48,8 @@ class ForecastModel:
         self._terms, self._graphs = terms, graphs
         self._on_nonfinite = on_nonfinite
         self._feed = SequenceFeed(terms, on_nonfinite)
-        self._quick = Quick(graphs, LAYOUT.model, check=on_nonfinite == "raise")
+        self._quick: Quick | None = None
+        self._calls = 0
         self._width = width_of(terms.recurrent)
         # What cannot be opened is told when it is loaded, not at the first call.
         history = terms.window.history
@@ -75,7 +76,7 @@ class ForecastModel:
         padded batch count; what stands behind them is never looked at. Every result is that of
         the sequence alone. Raises InputError.
         """
-        if type(x) is np.ndarray and lengths is None:
+        if self._quick is not None and type(x) is np.ndarray and lengths is None:
             quick = self._quick(x)
             if quick is not None:
                 return quick
@@ -87,11 +88,20 @@ class ForecastModel:
             return self._each(items, "x[{}]")
         sequences = self._feed.array(given)
         result = sequences.map(self._run)
-        if type(x) is np.ndarray:
+        self._calls += 1
+        if type(x) is np.ndarray and self._calls > USUAL_CALLS:
             shape = batch, length, _ = sequences.groups[0][1].shape
             answer = (batch, self._terms.window.horizon, len(self._terms.targets))
-            self._quick.seen(x, result, shape, answer, batch, length)
+            self._quickly().seen(x, result, shape, answer, batch, length)
         return result
+
+    def _quickly(self) -> Quick:
+        if self._quick is None:
+            from lstm_export.runtime.quick import Quick
+
+            check = self._on_nonfinite == "raise"
+            self._quick = Quick(self._graphs, LAYOUT.model, check=check)
+        return self._quick
 
     @overload
     def forecast(

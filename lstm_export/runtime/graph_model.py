@@ -13,14 +13,14 @@ from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.casting import cast
 from lstm_export.runtime.feed import OnNonfinite, as_array, require_finite
 from lstm_export.runtime.names import checked_names
-from lstm_export.runtime.quick import Quick
-from lstm_export.runtime.settings import LONG, width_in
+from lstm_export.runtime.settings import LONG, USUAL_CALLS, width_in
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.graphs import Graphs
     from lstm_export.runtime.module_rows import ModuleRows
     from lstm_export.runtime.progress import Progress
+    from lstm_export.runtime.quick import Quick
     from lstm_export.runtime.settings import Plan
     from lstm_export.runtime.streaming.graph import StreamGraph
     from lstm_export.runtime.streaming.module_pool import ModulePool
@@ -43,9 +43,9 @@ class GraphModel:
         self._width = width_in(graphs.work)
         # What cannot be opened is told when it is loaded, not at the first call.
         self._first = graphs.open(LAYOUT.model)
-        self._quick = (
-            Quick(graphs, LAYOUT.model, check=self._check) if _is_simple(contract) else None
-        )
+        self._simple = _is_simple(contract)
+        self._quick: Quick | None = None
+        self._calls = 0
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -99,9 +99,18 @@ class GraphModel:
         if len(outputs) > 1:
             names = tuple(output.name for output in self.contract.graph.outputs)
             return dict(zip(names, outputs, strict=True))
-        if self._quick is not None and type(feed) is np.ndarray:
-            self._quick.seen(feed, outputs[0], feed.shape, outputs[0].shape, batch, length)
+        self._calls += 1
+        if self._simple and type(feed) is np.ndarray and self._calls > USUAL_CALLS:
+            shape, answer = feed.shape, outputs[0].shape
+            self._quickly().seen(feed, outputs[0], shape, answer, batch, length)
         return outputs[0]
+
+    def _quickly(self) -> Quick:
+        if self._quick is None:
+            from lstm_export.runtime.quick import Quick
+
+            self._quick = Quick(self._graphs, LAYOUT.model, check=self._check)
+        return self._quick
 
     def map(
         self,

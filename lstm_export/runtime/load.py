@@ -11,6 +11,7 @@ from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle, open_bundle
 from lstm_export.contract import METADATA_KEY, Contract, Intervals
 from lstm_export.errors import BundleError, ContractError, OptionError
+from lstm_export.runtime.cache_folder import tuned_folder
 from lstm_export.runtime.feed import OnNonfinite, checked_policy
 from lstm_export.runtime.forecast_model import ForecastModel
 from lstm_export.runtime.graphs import Graphs
@@ -77,9 +78,11 @@ def _measured(
     model: Manifest | str, providers: tuple[str, ...]
 ) -> Settings | Callable[[int, int], Settings]:
     """What was measured for a bundle, or for the ONNX file at a path, on the CPU; else the rule."""
+    if providers != (CPU,) or not os.path.isdir(tuned_folder()):
+        return Settings()
     from lstm_export.runtime.tuned import tuned
 
-    return (tuned(model) if providers == (CPU,) else None) or Settings()
+    return tuned(model) or Settings()
 
 
 def load_forecaster(

@@ -1,8 +1,9 @@
 """Small calls on arrays that stay allocated: one set for each thread and shape.
 
-A shape is let in once it was called a few times the usual way, which has checked that the model
-takes it; from then on a call is a copy in, one run in place, and a copy out. The first shapes of a
-small model get sessions that know them, which compute beforehand what depends on shapes alone.
+A model gets this after a few calls, and a shape is let in after a few more, made the usual way,
+which has checked that the model takes it. From then on a call is a copy in, one run in place, and
+a copy out. The first shapes of a small model get sessions that know them, which compute beforehand
+what depends on shapes alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array, Bools, Float32
     from lstm_export.runtime.graphs import Graphs
 
-CALLS = 8
+CALLS = 4
 """Calls of one shape before it is let in: opening its session takes as long as a hundred calls."""
 SESSIONS = 8
 """Shapes of a model for which a session of their own is opened."""

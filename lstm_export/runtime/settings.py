@@ -27,8 +27,12 @@ from lstm_export.frozen import dataclass
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 ONE_THREAD_WORK = 50_000
 """Up to this many multiplications a step of the whole batch, one thread is as fast as several."""
+FEW_ROWS, FEW_ROWS_WORK = 4, 250_000
+"""And up to this many for so few rows, whose products are with vectors rather than matrices."""
 ONE_THREAD_CALL = 2_500_000
 """And up to this many of a whole call: a quarter of a millisecond."""
+USUAL_CALLS = 4
+"""Calls of a model before anything is kept for more: a first prediction pays for no such thing."""
 PREALLOCATED = 4096
 """Values of an input up to which its arrays stay allocated."""
 
@@ -75,8 +79,10 @@ def plan(settings: Settings, work: int, batch: int, length: int, cores: int) -> 
     shards = min(settings.shards or 1, batch)
     threads = settings.intra_op_num_threads
     if threads is None:
-        small = work * batch <= ONE_THREAD_WORK or work * batch * length <= ONE_THREAD_CALL
-        threads = 1 if shards > 1 or small or cores == 1 else 0
+        step = work * batch
+        small = step <= (FEW_ROWS_WORK if batch <= FEW_ROWS else ONE_THREAD_WORK)
+        little = small or step * length <= ONE_THREAD_CALL
+        threads = 1 if shards > 1 or little or cores == 1 else 0
     return Plan(threads, settings.spinning is not False, shards)
 
 

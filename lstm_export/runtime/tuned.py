@@ -4,25 +4,23 @@
 
 A file that is missing, damaged, of another machine or of another version counts as not there: the
 rule of `settings.py` decides then, as it does for shapes that were never measured. Nothing here
-writes, and a model without such a file pays for one attempt to open it.
+writes, and where nothing was ever tuned this module is not even imported.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.errors import BundleError, LstmExportError
+from lstm_export.runtime.cache_folder import tuned_folder
 from lstm_export.runtime.settings import Settings, available_cores, checked
 
-VARIABLE = "LSTM_EXPORT_CACHE"
 CACHE_VERSION = 1
-_FOLDER = "tuned"
 _LARGEST = 1 << 20
 
 
@@ -33,8 +31,6 @@ def tuned(model: Manifest | str) -> Callable[[int, int], Settings] | None:
     the settings of their class; for a class that was not measured, settings that leave everything
     to the rule.
     """
-    if not os.path.isdir(os.path.join(cache_folder(), _FOLDER)):
-        return None
     document = read_cache(cache_file(model_hash(model)))
     if document is None:
         return None
@@ -78,26 +74,7 @@ def read_cache(path: str) -> dict[str, Any] | None:
 
 def cache_file(hashed: str) -> str:
     """Where the settings of the model of that hash are, or would be."""
-    return os.path.join(cache_folder(), _FOLDER, f"{hashed}.json")
-
-
-def cache_folder(environment: Mapping[str, str] | None = None, system: str = sys.platform) -> str:
-    """The user's folder for what can be measured again: LSTM_EXPORT_CACHE, else the system's own.
-
-    That is XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows.
-    """
-    known = os.environ if environment is None else environment
-    if own := known.get(VARIABLE):
-        return own
-    if system == "win32":
-        home = known.get("LOCALAPPDATA") or os.path.expanduser("~\\AppData\\Local")
-    elif system == "darwin":
-        home = os.path.expanduser("~/Library/Caches")
-    else:
-        # The specification has relative paths ignored.
-        home = known.get("XDG_CACHE_HOME", "")
-        home = home if os.path.isabs(home) else os.path.expanduser("~/.cache")
-    return os.path.join(home, "lstm-export")
+    return os.path.join(tuned_folder(), f"{hashed}.json")
 
 
 def model_hash(model: Manifest | str) -> str:

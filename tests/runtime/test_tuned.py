@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_export.runtime.tuned import cache_folder, shape_class
+from lstm_export.runtime.cache_folder import cache_folder
+from lstm_export.runtime.tuned import shape_class
 
 
 def test_the_folder_is_the_users_own_choice_or_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
