@@ -28,6 +28,7 @@ ALLOWED = {
     "nn": ("errors contract data oracle checkpoint", ""),
     "training": ("errors contract decode files data checkpoint nn", ""),
     "exporting": ("errors contract files oracle compare bundle checkpoint nn", ""),
+    "importing": ("errors contract files oracle compare", "nn exporting"),
     "runtime": ("errors contract data bundle frozen", ""),
     "parity": ("errors contract oracle compare bundle checkpoint runtime", "nn"),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
