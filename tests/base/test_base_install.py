@@ -65,12 +65,34 @@ def test_forecasting_and_streaming(model: Any, golden: Any) -> None:
         model(x[:, : window.shortest - 1])
 
 
+def test_lists_padded_batches_and_long_inputs(model: Any) -> None:
+    rng = np.random.default_rng(0)
+    sequences = [rng.normal(size=(length, 1)).astype(np.float32) for length in (9, 3, 30, 4, 9)]
+    alone = np.stack([model(one) for one in sequences])
+    close = {"rtol": 1e-4, "atol": 1e-3}
+    np.testing.assert_allclose(model(sequences), alone, **close)
+    np.testing.assert_allclose(list(model.map(iter(sequences))), alone, **close)
+    padded = np.full((5, 30, 1), np.nan, np.float32)
+    for row, one in zip(padded, sequences, strict=True):
+        row[: len(one)] = one
+    np.testing.assert_allclose(model(padded, lengths=[9, 3, 30, 4, 9]), alone, **close)
+    ahead = model.forecast(sequences[2], horizon=5)
+    window = sequences[2][-model.terms.window.history :]
+    np.testing.assert_allclose(ahead[:1], model(window), **close)
+    long = rng.normal(size=(1_000_000, 1)).astype(np.float32)
+    np.testing.assert_allclose(model(long), model(long[-5_000:]), **close)
+
+
 def test_verifying_the_golden_values() -> None:
     assert lstm_export.verify(BUNDLE).passed
 
 
 @pytest.mark.parametrize(
-    "command", [["verify"], ["inspect"], ["doctor", "--for", "openvino,tract"]]
+    "command",
+    [
+        *(["verify"], ["inspect"], ["doctor", "--for", "openvino,tract"]),
+        ["bench", "--batch", "1", "--seconds", "0.05"],
+    ],
 )
 def test_commands_on_the_bundle(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, str(BUNDLE), "--json"]) == 0
