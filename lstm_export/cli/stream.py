@@ -18,7 +18,7 @@ _FORMATS = ("csv", "ndjson")
 
 
 def stream(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle of a forecaster.")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle that streams.")],
     format_: Annotated[
         str | None, typer.Option("--format", help="csv or ndjson; default: as the first line is.")
     ] = None,
@@ -40,7 +40,7 @@ def stream(
         typer.Option("--state", metavar="FILE", help="Go on from this .npz file, and save to it."),
     ] = None,
 ) -> None:
-    """Answer rows from stdin line by line: each with the forecast from everything up to it.
+    """Answer rows from stdin line by line: each with the output after everything up to it.
 
     CSV with a header has the columns in any order, others are ignored; without one it has the
     model's columns in their order, and is answered without a header. NDJSON has an object by
@@ -49,11 +49,13 @@ def stream(
     ... where the model predicts several steps); while a model on differences has seen too little,
     empty or null. Blank lines are ignored. A record is one line, of a megabyte at most.
 
+    The columns of an exported module are called after its input (x_1, x_2, ...) and its outputs.
+
     With --id interleaved series each have a stream of their own; memory is bounded by --max-series
     times the size of a state, which for 2 layers of 50 is 1.6 kB. --state is read if it is there
     and written when the input ends, a line stops it, or it is interrupted.
     """
-    from lstm_export.runtime.load import load_forecaster
+    from lstm_export.runtime.load import load
     from lstm_export.runtime.streaming.line_streams import LineStreams, answer_lines
     from lstm_export.runtime.streaming.lines import bounded_lines
 
@@ -66,7 +68,7 @@ def stream(
 
         raise OptionError("stdin is closed: pipe lines into this command")
     streams = LineStreams(
-        load_forecaster(bundle),
+        load(bundle),
         form=cast("Format | None", format_),
         output=cast("Format | None", output),
         series=series,

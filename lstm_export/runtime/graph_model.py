@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Contract, TensorSpec
+from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Contract, GraphSpec, TensorSpec
 from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.casting import cast
 from lstm_export.runtime.feed import OnNonfinite, as_array, require_finite
@@ -171,6 +171,11 @@ class GraphModel:
         from lstm_export.runtime.streaming.module_pool import ModulePool
 
         return ModulePool(self._stream_graph(), capacity, self._on_nonfinite)
+
+    def stream_spec(self) -> GraphSpec:
+        """The inputs and outputs of the stream graph. Raises OptionError as `stream` does."""
+        self._stream_graph()
+        return self._graphs.spec(LAYOUT.stream)
 
     def _stream_graph(self) -> StreamGraph:
         if self._streaming is not None:

@@ -321,3 +321,59 @@ def test_a_reader_that_left(bundle: Path) -> None:
     assert process.wait(30) == 0
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+def test_the_bundle_of_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    import lstm_export
+
+    class Tagger(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = torch.nn.GRU(2, 5, batch_first=True)
+            self.head = torch.nn.Linear(5, 3)
+
+        def forward(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            y, _ = self.rnn(rows)
+            return self.head(y), y[:, -1, :1]
+
+    path = tmp_path / "bundle"
+    lstm_export.export_bundle(Tagger().eval(), path, args=(torch.zeros(2, 4, 2),))
+    values = series()
+    text = "rows_2,rows_1,note\n" + "".join(f"{b},{a},x\n" for a, b in values.tolist())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert run(["stream", str(path)]) == 0
+    answers = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(answers[0]) == ["output_0_1", "output_0_2", "output_0_3", "output_1"]
+    stream = lstm_export.load(path).stream()
+    for row, answer in zip(values.astype(np.float32), answers, strict=True):
+        got = stream.step(row)
+        expected = [*got["output_0"], *got["output_1"]]
+        np.testing.assert_allclose([float(v) for v in answer.values()], expected, rtol=1e-5)
+
+
+def test_a_module_that_takes_more_than_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    import lstm_export
+
+    class Words(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(9, 4)
+            self.rnn = torch.nn.GRU(4, 5, batch_first=True)
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return self.rnn(self.embedding(tokens))[0]
+
+    path = tmp_path / "bundle"
+    args = (torch.zeros(2, 4, dtype=torch.int64),)
+    lstm_export.export_bundle(Words().eval(), path, args=args)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1\n")))
+    assert run(["stream", str(path)]) == 2
+    assert "this model takes tokens: int64" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Forecasts as lines of text: CSV, or one JSON object a line."""
+"""Answers as lines of text: CSV, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lstm_export.contract import Forecast
 from lstm_export.runtime.streaming.lines import Format, Record
 
 if TYPE_CHECKING:
@@ -16,26 +16,27 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """What a line is answered with: its time and series, if it has them, and the forecast.
+    """What a line is answered with: its time and series, if it has them, and the model's output.
 
-    A target is a column of its own; with a horizon of H > 1 it is TARGET_1 … TARGET_H. A name that
-    is taken gets an underscore. Where there is nothing to say yet the values are empty, or null.
+    `names` are those of the output's values; one that is taken gets an underscore. Where there is
+    nothing to say yet the values are empty, or null.
     """
 
     __slots__ = ("_json", "_names", "_series", "_time")
 
-    def __init__(self, terms: Forecast, form: Format, time: str | None, series: str | None) -> None:
+    def __init__(
+        self, names: Sequence[str], form: Format, time: str | None, series: str | None
+    ) -> None:
         self._json = form == "ndjson"
         self._time, self._series = time, series
         taken = [name for name in (time, series) if name is not None]
-        horizon = terms.window.horizon
-        for column in terms.targets:
-            for step in range(1, horizon + 1):
-                name = column.name if horizon == 1 else f"{column.name}_{step}"
-                while name in taken:
-                    name += "_"
-                taken.append(name)
-        self._names = taken[len(taken) - horizon * len(terms.targets) :]
+        lead = len(taken)
+        for name in names:
+            free = name
+            while free in taken:
+                free += "_"
+            taken.append(free)
+        self._names = taken[lead:]
 
     @property
     def header(self) -> str:
@@ -43,9 +44,9 @@ class Answers:
         lead = [name for name in (self._time, self._series) if name is not None]
         return "" if self._json else _csv_line([*lead, *self._names])
 
-    def line(self, record: Record, forecast: Array) -> str:
-        """The answer to one record; `forecast` is (horizon, targets)."""
-        values = [_shortest(value) for value in forecast.T.reshape(-1)]
+    def line(self, record: Record, output: Array) -> str:
+        """The answer to one record; `output` has a value for each of the names."""
+        values = [_shortest(value) for value in output]
         if self._json:
             body: dict[str, object] = {}
             if self._time is not None and record.time is not None:

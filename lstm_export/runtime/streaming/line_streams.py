@@ -1,4 +1,4 @@
-"""Lines in, a forecast after each of them out: what `lstm-export stream` does."""
+"""Lines in, an answer to each of them out: what `lstm-export stream` does."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_export.errors import DataError, InputError, OptionError
-from lstm_export.runtime.forecast_model import ForecastModel
 from lstm_export.runtime.streaming.line_answers import Answers
+from lstm_export.runtime.streaming.line_terms import line_terms
 from lstm_export.runtime.streaming.lines import (
     Columns,
     CsvLines,
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lstm_export.runtime.arrays import Array
+    from lstm_export.runtime.forecast_model import ForecastModel
+    from lstm_export.runtime.graph_model import GraphModel
 
 SERIES, ID = "series", "id"
 FIRST_SLOTS = 16
@@ -38,7 +40,7 @@ class LineStreams:
 
     def __init__(
         self,
-        model: ForecastModel,
+        model: ForecastModel | GraphModel,
         *,
         form: Format | None = None,
         output: Format | None = None,
@@ -46,19 +48,15 @@ class LineStreams:
         max_series: int = 1,
     ) -> None:
         """Raises OptionError for options that make no sense, or a model that cannot stream."""
-        terms = model.terms
         if max_series < 1:
             raise OptionError(f"--max-series must be at least 1, got {max_series}")
-        if series is not None and series in {column.name for column in terms.features}:
-            raise OptionError(f"--id {series}: this column is a feature of the model")
-        self._terms, self._form, self._output = terms, form, output
-        self._columns = Columns(
-            [column.name for column in terms.features],
-            terms.time.column if terms.time else None,
-            series,
-        )
         self._most = max_series if series is not None else 1
-        self._pool = model.pool(min(self._most, FIRST_SLOTS))
+        self._terms = terms = line_terms(model, min(self._most, FIRST_SLOTS))
+        if series is not None and series in terms.features:
+            raise OptionError(f"--id {series}: this column is a feature of the model")
+        self._form, self._output = form, output
+        self._columns = Columns(terms.features, terms.time, series)
+        self._pool = terms.pool
         self._slots: dict[str, int] = {}
         self._way: tuple[CsvLines | JsonLines, Answers] | None = None
         self._due = ""
@@ -81,8 +79,7 @@ class LineStreams:
         reader, answers = self._way
         record = reader.read(text)
         slot = self._slot(record)
-        forecast = self._pool.step({slot: record.values})[slot]
-        return self._told() + answers.line(record, forecast)
+        return self._told() + answers.line(record, self._terms.step(slot, record.values))
 
     @property
     def begun(self) -> bool:
@@ -132,7 +129,9 @@ class LineStreams:
         else:
             reader = CsvLines(self._columns, text)
             time = time if reader.has_time else None
-        return reader, Answers(self._terms, self._output or form, time, self._columns.series)
+        return reader, Answers(
+            self._terms.answers, self._output or form, time, self._columns.series
+        )
 
     def _told(self) -> str:
         """The header, once, where there is one."""
