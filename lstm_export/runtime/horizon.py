@@ -90,7 +90,8 @@ def checked_steps(terms: Forecast, horizon: int | None, future: object = None) -
         raise OptionError(
             f"horizon {steps}: this model predicts one step, and to go on it would need future "
             f"values of {known}, which it does not predict: give the next {steps - 1} of each as "
-            f"future={{name: values}} (predict --future FILE), ask for 1, or train one with --horizon {steps}"
+            f"future={{name: values}} (predict --future FILE), ask for 1, or train one with "
+            f"--horizon {steps}"
         )
     return steps
 
