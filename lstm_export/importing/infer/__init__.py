@@ -1,0 +1,1 @@
+"""From arrays under names to an architecture, with every array of the file accounted for."""

@@ -1,0 +1,163 @@
+"""The way data flows through layers: the file's order, as far as their widths allow it.
+
+torch saves modules in the order in which `__init__` made them, which is mostly the order of
+`forward`. Where one layer's width out is the next one's in, that order stands; else the one order
+in which widths chain; else several towers side by side that end where their widths add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+
+from lstm_export.errors import OptionError
+from lstm_export.importing.infer.group import Group
+
+_BUDGET = 20_000
+"""Partial orders that are looked at; a model of thirty layers of different widths takes thirty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """`towers` run side by side, each on an input of its own; `trunk` on all they give together.
+
+    With one tower `trunk` is empty. `heads` read the end of it side by side.
+    """
+
+    towers: tuple[tuple[Group, ...], ...]
+    trunk: tuple[Group, ...] = ()
+    heads: tuple[tuple[Group, ...], ...] = ()
+    reordered: bool = False
+
+    @property
+    def lines(self) -> tuple[tuple[Group, ...], ...]:
+        return (*self.towers, self.trunk, *self.heads)
+
+
+def arrange(groups: Sequence[Group]) -> list[Arrangement]:
+    """Every arrangement in which widths chain, the likeliest first; at most four.
+
+    One that keeps the file's order leaves no others. Empty where there is none.
+    """
+    in_order = _chained(tuple(groups))
+    if in_order is not None:
+        return [Arrangement((in_order,))]
+    orders = [Arrangement((order,), reordered=True) for order in islice(_orders(groups), 4)]
+    if orders:
+        return orders
+    other = _heads(groups) or _towers(groups)
+    return [] if other is None else [other]
+
+
+def unarranged(path: str, groups: Sequence[Group]) -> OptionError:
+    """The question to ask where no arrangement is found."""
+    parts = ", ".join(group.sized for group in groups)
+    where = ""
+    for before, after in pairwise(groups):
+        if before.gives is not None and after.takes not in (None, before.gives):
+            where = (
+                f"{before.name or before.kind} gives {before.gives} features and "
+                f"{after.name or after.kind} takes {after.takes}; "
+            )
+            break
+        if after.kind == "embedding":
+            where = f"{after.name} starts a second input; "
+            break
+    return OptionError(
+        f"{path}: the order of its layers cannot be told from their sizes: {where}the layers are "
+        f"{parts}. Write the order with --layers, or give your own class with --module"
+    )
+
+
+def _heads(groups: Sequence[Group]) -> Arrangement | None:
+    """One chain up to a point behind the last recurrent layer, then several that start there."""
+    last = max((i for i, group in enumerate(groups) if group.recurrent), default=len(groups))
+    for split in range(len(groups) - 2, last, -1):
+        trunk = _chained(tuple(groups[:split]))
+        if trunk is None:
+            continue
+        heads: list[tuple[Group, ...]] = []
+        for group in groups[split:]:
+            longer = _joined(heads[-1], group) if heads else None
+            if longer is not None:
+                heads[-1] = longer
+            elif _joined(trunk, group) is not None:
+                heads.append((group,))
+            else:
+                break
+        else:
+            if len(heads) > 1 and all(head[-1].kind == "linear" for head in heads):
+                return Arrangement((trunk,), heads=tuple(heads))
+    return None
+
+
+def _towers(groups: Sequence[Group]) -> Arrangement | None:
+    done: list[tuple[Group, ...]] = []
+    current: tuple[Group, ...] = ()
+    for index, group in enumerate(groups):
+        longer = _chained((*current, group))
+        if longer is not None:
+            current = longer
+            continue
+        widths = [_width(tower) for tower in (*done, current)]
+        total = sum(width for width in widths if width is not None)
+        if done and None not in widths and total == group.takes:
+            trunk = _chained(tuple(groups[index:]))
+            if trunk is not None:
+                return Arrangement((*done, current), trunk)
+        done.append(current)
+        current = (group,)
+    return None
+
+
+def _orders(groups: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
+    """All orders that chain, those nearest to the file's first, as far as the budget goes."""
+    left = _BUDGET
+
+    def extend(chain: tuple[Group, ...], rest: tuple[Group, ...]) -> Iterator[tuple[Group, ...]]:
+        nonlocal left
+        if not rest:
+            yield chain
+        for i, group in enumerate(rest):
+            left -= 1
+            if left < 0:
+                return
+            longer = _chained((group,)) if not chain else _joined(chain, group)
+            if longer is not None:
+                yield from extend(longer, rest[:i] + rest[i + 1 :])
+
+    if len(groups) <= 64:
+        yield from extend((), tuple(groups))
+
+
+def _chained(groups: tuple[Group, ...]) -> tuple[Group, ...] | None:
+    chain = groups[:1]
+    for group in groups[1:]:
+        longer = _joined(chain, group)
+        if longer is None:
+            return None
+        chain = longer
+    return chain
+
+
+def _joined(chain: tuple[Group, ...], group: Group) -> tuple[Group, ...] | None:
+    """`chain` and `group` behind it, a convolution with the groups that it needs to fit."""
+    width = _width(chain)
+    if group.kind == "embedding":
+        return None
+    if group.takes is None or width is None or group.takes == width:
+        return (*chain, group)
+    if group.kind == "conv1d" and width % group.takes == 0:
+        groups = width // group.takes
+        if group.gives is not None and group.gives % groups == 0:
+            return (*chain, replace(group, options={**group.options, "groups": groups}))
+    return None
+
+
+def _width(chain: tuple[Group, ...]) -> int | None:
+    """Features behind `chain`; None where its layers take any number and give as many."""
+    for group in reversed(chain):
+        if group.gives is not None or group.takes is not None:
+            return group.gives if group.gives is not None else group.takes
+    return None

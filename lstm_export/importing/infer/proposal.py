@@ -1,0 +1,161 @@
+"""The architecture proposed for a file: steps, the layer string that says them, what was assumed.
+
+Sizes decide what they can; `flow` and `untold` say what is assumed beyond them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lstm_export.errors import OptionError
+from lstm_export.importing.description import Input, Step
+from lstm_export.importing.infer.flow import Bare, with_activations
+from lstm_export.importing.infer.flow_text import OUTPUT, Flow, Placed
+from lstm_export.importing.infer.group import Group
+from lstm_export.importing.infer.groups import Found
+from lstm_export.importing.infer.no_recurrence import no_recurrence
+from lstm_export.importing.infer.order import Arrangement, arrange, unarranged
+from lstm_export.importing.infer.plain_layers import as_embedding
+from lstm_export.importing.infer.state import State
+from lstm_export.importing.infer.untold import untold
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`text` is the layer string; `steps` name tensors as `State.tensors` does.
+
+    `assumptions` are what shapes cannot tell, each with what else is possible.
+    """
+
+    text: str
+    inputs: tuple[Input, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
+    """The architecture of `groups`, which are those of `found` with what the file declares.
+
+    Raises CheckpointError if there are no recurrent layers among them, OptionError where sizes
+    leave no order or more than one, which lists them as layer strings.
+    """
+    if not any(group.recurrent for group in groups):
+        raise no_recurrence(state, groups)
+    arrangements = [a for reading in _readings(state, groups) for a in arrange(reading)]
+    every_step = _every_step(state, groups, found)
+    proposals = [_proposal(a, found, every_step) for a in arrangements]
+    if not proposals:
+        raise unarranged(state.path, groups)
+    texts = list(dict.fromkeys(proposal.text for proposal in proposals))
+    if len(texts) > 1:
+        options = "; or ".join(f'--layers "{text}"' for text in texts)
+        raise OptionError(
+            f"{state.path}: the sizes of its layers fit more than one architecture, and nothing in "
+            f"the file tells which. Choose: {options}"
+        )
+    return proposals[0]
+
+
+def _readings(state: State, groups: Sequence[Group]) -> list[list[Group]]:
+    """The groups as they are, and with a square matrix in front read as an embedding."""
+    readings = [list(groups)]
+    first = groups[0]
+    if first.kind == "linear" and "bias" not in first.tensors and first.takes == first.gives:
+        declared = (f"{first.name}.in_features", f"{first.name}.out_features")
+        if not any(path in state.declared for path in declared):
+            readings.append([as_embedding(first), *groups[1:]])
+    return readings
+
+
+def _proposal(arrangement: Arrangement, found: Found, every_step: str | None) -> Proposal:
+    said = list(found.assumptions)
+    if arrangement.reordered:
+        said.append("layers stand in the one order in which their sizes chain, not in the file's")
+    if arrangement.heads:
+        said.append("layers that take the same features are heads side by side, each an output")
+
+    def placed(line: Sequence[Group]) -> Placed:
+        behind, more = with_activations(line, every_step)
+        said.extend(text for text in more if text not in said)
+        return behind
+
+    flow = Flow()
+    several = len(arrangement.towers) > 1
+    values = [
+        flow.read(_input(f"x_{index}" if several else "x", tower))
+        for index, tower in enumerate(arrangement.towers)
+    ]
+    ends = []
+    for index, (value, tower) in enumerate(zip(values, arrangement.towers, strict=True)):
+        steps = placed(tower)
+        if several or arrangement.heads:
+            steps = _tower_end(tower, steps, arrangement, every_step, said)
+        end = f"tower_{index}" if several else "trunk" if arrangement.heads else OUTPUT
+        ends.append(flow.run(value, steps, end))
+    if several:
+        ends = [flow.join(ends, placed(arrangement.trunk), OUTPUT)]
+    if arrangement.heads:
+        ends = [
+            flow.run(ends[0], _behind(arrangement.towers[0][-1], head, placed), f"output_{index}")
+            for index, head in enumerate(arrangement.heads)
+        ]
+    flow.finish(ends)
+    said += untold(arrangement)
+    return Proposal(flow.text, tuple(flow.inputs), tuple(flow.steps), flow.outputs, tuple(said))
+
+
+def _tower_end(
+    line: Sequence[Group],
+    placed: Placed,
+    arrangement: Arrangement,
+    every_step: str | None,
+    said: list[str],
+) -> Placed:
+    """A line that ends in recurrent layers gives its last step to what goes on without any."""
+    ends = [group.kind for group in line if group.recurrent or group.kind == "linear"][-1:]
+    goes_on = any(group.recurrent for group in arrangement.trunk)
+    if ends in ([], ["linear"]) or goes_on or every_step is not None:
+        return placed
+    recurrent = next(group for group in reversed(line) if group.recurrent)
+    said.append(
+        f"the last step of {recurrent.name or recurrent.kind} goes on: it may be all steps, "
+        "last_valid with lengths, mean or max"
+    )
+    first = recurrent.options.get("batch_first", True)
+    return [*placed, Bare("last", {} if first else {"batch_first": False})]
+
+
+def _behind(
+    before: Group, head: Sequence[Group], placed: Callable[[Sequence[Group]], Placed]
+) -> Placed:
+    """A head with what stands between it and the layer `before`."""
+    return placed([before, *head])[1:] if before.kind == "linear" else placed(head)
+
+
+def _input(name: str, tower: Sequence[Group]) -> Input:
+    axes: tuple[str | int, ...] = ("batch", "sequence_length")
+    first = next((group for group in tower if group.recurrent), tower[0])
+    if first.options.get("batch_first", True) is False:
+        axes = ("sequence_length", "batch")
+    if tower[0].kind == "embedding":
+        return Input(name, "ids", axes)
+    widths = [group.takes for group in tower if group.takes is not None]
+    channels = int(str(tower[0].options.get("groups", 1)))
+    return Input(name, "floats", (*axes, widths[0] * channels))
+
+
+def _every_step(state: State, groups: Sequence[Group], found: Found) -> str | None:
+    """Why the head would read every step: it gives a score for each id, or for each tag."""
+    heads = [group for group in groups if group.kind == "linear"]
+    if not heads:
+        return None
+    given = heads[-1].gives
+    tables = [g.sizes["num_embeddings"] for g in groups if g.kind == "embedding"]
+    if given in tables:
+        return f"its {given} values are as many as the embedding has ids: a language model"
+    for name in found.unused:
+        if "transition" in name and state.tensors[name].shape == (given, given):
+            return f"{state.shown(name)} has a score for each pair of its {given} tags"
+    return None
