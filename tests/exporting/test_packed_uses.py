@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import onnx
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -186,9 +185,8 @@ USES = {
 LENGTHS = [(3, 9, [7, 9, 1]), (1, 1, [1]), (2, 7, [3, 5]), (3, 40, [11, 33, 1])]
 
 
-@pytest.fixture(scope="module")
-def failures(exported_for_all: Function, ragged: Function) -> dict[str, list[str]]:
-    """By use, how graphs that hold all of them differ from torch at other shapes."""
+def test_what_surrounds_packed_layers(exported_for_all: Function, ragged: Function) -> None:
+    """All uses in one graph: exporting each alone would take minutes."""
     torch.manual_seed(0)
     module = Model(USES)
     inputs = ragged(*EXAMPLE)
@@ -198,18 +196,13 @@ def failures(exported_for_all: Function, ragged: Function) -> dict[str, list[str
         for name, use in USES.items():
             found = use(module, *inputs)
             owners += [name] * (len(found) if isinstance(found, tuple) else 1)
-    wrong: dict[str, list[str]] = {name: [] for name in USES}
-    for (target, graph), case in itertools.product(graphs.items(), LENGTHS):
-        results = graph.compare(*ragged(*case))
-        for owner, result in zip(owners, results.values(), strict=True):
-            if not result.passed:
-                wrong[owner].append(f"{target}, {result.name} at {case}: {result.reason}")
-    return wrong
-
-
-@pytest.mark.parametrize("use", USES)
-def test_what_surrounds_packed_layers(failures: dict[str, list[str]], use: str) -> None:
-    assert not failures[use]
+    wrong = [
+        f"{owner}: {target}, {result.name} at {case}: {result.reason}"
+        for (target, graph), case in itertools.product(graphs.items(), LENGTHS)
+        for owner, result in zip(owners, graph.compare(*ragged(*case)).values(), strict=True)
+        if not result.passed
+    ]
+    assert not wrong
 
 
 def test_each_target_keeps_to_its_operators(exported: Function, ragged: Function) -> None:
