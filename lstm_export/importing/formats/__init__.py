@@ -1,0 +1,1 @@
+"""One file a format: `NAME`, `matches(path, head)` and `read(path)`, which gives a RawFile."""
