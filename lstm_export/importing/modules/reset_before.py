@@ -1,0 +1,83 @@
+"""A GRU whose reset gate comes before the recurrent product, which torch.nn.GRU cannot be.
+
+Cho et al. (2014), and Keras with reset_after=False::
+
+    z = σ(W_z x + b_z + R_z h)    r = σ(W_r x + b_r + R_r h)
+    n = tanh(W_n x + b_n + R_n (r ⊙ h))    h' = z ⊙ h + (1 − z) ⊙ n
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstm_export.importing.ops.recurrent_weights import Recurrence
+
+
+class ResetBefore(nn.Module):
+    """Layers and directions as nn.GRU has them, over (batch, sequence_length, input_size)."""
+
+    def __init__(self, sizes: Recurrence) -> None:
+        super().__init__()
+        self.hidden_size, self.directions = sizes.hidden_size, sizes.directions
+        self.num_layers = len(sizes.layers)
+        for number, layer in enumerate(sizes.layers):
+            for way, weights in enumerate(layer):
+                end = f"_l{number}" + "_reverse" * way
+                kernel, recurrent = weights["kernel"], weights["recurrent_kernel"]
+                bias = weights.get("bias", np.zeros(kernel.shape[1]))
+                for name, value in (
+                    ("weight_ih", kernel.T),
+                    ("weight_hh", recurrent.T),
+                    ("bias", bias),
+                ):
+                    tensor = torch.tensor(value, dtype=torch.float32)
+                    self.register_parameter(name + end, nn.Parameter(tensor))
+
+    def forward(
+        self, x: Tensor, h_0: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """y (batch, sequence_length, directions · hidden_size) and the final h."""
+        finals: list[Tensor] = []
+        for number in range(self.num_layers):
+            outputs = []
+            for way in range(self.directions):
+                end = f"_l{number}" + "_reverse" * way
+                start = x.new_zeros(x.size(0), self.hidden_size)
+                if h_0 is not None:
+                    start = h_0[len(finals)]
+                y, h = self._run(x, start, end, lengths, backward=way == 1)
+                outputs.append(y)
+                finals.append(h)
+            x = torch.cat(outputs, -1)
+        return x, torch.stack(finals)
+
+    def _run(
+        self, x: Tensor, h: Tensor, end: str, lengths: Tensor | None, *, backward: bool
+    ) -> tuple[Tensor, Tensor]:
+        steps = torch.arange(x.size(1), device=x.device)
+        if lengths is None:
+            valid = torch.ones_like(x[:, :, :1])
+        else:
+            valid = (steps[None, :] < lengths[:, None]).to(x.dtype).unsqueeze(-1)
+        if backward:
+            x, valid = x.flip(1), valid.flip(1)
+        sums = nn.functional.linear(
+            x, self.get_parameter("weight_ih" + end), self.get_parameter("bias" + end)
+        )
+        recurrent = self.get_parameter("weight_hh" + end)
+        size = 2 * self.hidden_size
+        gates, new = recurrent[:size], recurrent[size:]
+        outputs = []
+        for t in range(x.size(1)):
+            x_zr, x_n = sums[:, t, :size], sums[:, t, size:]
+            z, r = torch.sigmoid(x_zr + h @ gates.T).chunk(2, -1)
+            n = torch.tanh(x_n + (r * h) @ new.T)
+            stepped = z * h + (1 - z) * n
+            h = stepped if lengths is None else torch.where(valid[:, t] > 0, stepped, h)
+            outputs.append(h)
+        y = torch.stack(outputs, 1)
+        if lengths is not None:
+            y = y * valid
+        return (y.flip(1) if backward else y), h
