@@ -1,0 +1,1 @@
+"""What torch.save and pickle.dump leave behind: containers, tensors, and the tree around them."""

@@ -1,0 +1,67 @@
+"""An opened file as a RawFile: its tree flattened, its tensors read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lstm_export.errors import CheckpointError
+from lstm_export.importing.checkpoints.stored_tensors import Saved, StoredTensors
+from lstm_export.importing.checkpoints.tree import Tree
+from lstm_export.importing.pickles.values import Inert, shown
+from lstm_export.importing.raw import Array, RawFile
+
+_SAVE = """
+    import torch
+    net = torch.load({name!r}, weights_only=False)  # only if you trust it
+    torch.save(net.state_dict(), "weights.pt")"""
+
+
+def raw_file(saved: Saved, path: Path) -> RawFile:
+    """What is in `saved`, the file at `path`.
+
+    Raises CheckpointError if there are no tensors, or they cannot be read as they are declared.
+    """
+    tree = Tree(saved.root, str(path))
+    if not tree.tensors:
+        raise CheckpointError(_without_tensors(tree, saved.root, path))
+    reader = StoredTensors(saved, str(path))
+    tensors, stored = dict[str, Array](), dict[str, str]()
+    for name, value in tree.tensors.items():
+        tensors[name], stored[name] = reader.array(name, value)
+    return RawFile(
+        str(path),
+        saved.format,
+        tensors,
+        stored,
+        _keys(saved.root, tensors),
+        tree.declared,
+        notes=tuple(tree.notes),
+    )
+
+
+def _keys(root: object, tensors: dict[str, Array]) -> tuple[str, ...]:
+    """The keys of `root` under which there are tensors, if these are two or more."""
+    if not isinstance(root, dict) or any("." in name and name in root for name in tensors):
+        return ()
+    firsts = {name.partition(".")[0] for name in tensors if name not in root}
+    keys = tuple(key for key in root if isinstance(key, str) and key in firsts)
+    return keys if len(keys) > 1 else ()
+
+
+def _without_tensors(tree: Tree, root: object, path: Path) -> str:
+    if tree.inert or isinstance(root, Inert):
+        names = ", ".join(list(tree.inert)[:8])
+        return (
+            f"{path} holds no tensors that can be read without executing it: expected a "
+            f"state_dict, found {names}. Nothing was executed. In the program that made it, or "
+            f"where its classes are known, save the state_dict:{_SAVE.format(name=path.name)}"
+        )
+    if isinstance(root, dict):
+        keys = ", ".join(shown(str(k), 40) for k in list(root)[:8] if isinstance(k, (str, int)))
+        found = f"a dict with {keys}" if keys else "an empty dict"
+    else:
+        found = f"a {type(root).__name__}"
+    return (
+        f"{path} holds no tensors: expected a state_dict, alone or in a dict, found {found}. "
+        "Save it with torch.save(module.state_dict(), ...)"
+    )
