@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.description import Input, Step
+from lstm_export.importing.infer.flow_text import OUTPUT
 from lstm_export.importing.infer.group import RECURRENT, option_text, prefix_text
 from lstm_export.importing.infer.proposal import Proposal
 from lstm_export.importing.raw import RawFile, RawLayer
 
+# Layers that add the model's own input to what they read.
+_OVER_INPUT = ("skip",)
 # Where the width of a layer's input stands, by layout and role: the axis of that tensor.
 _WIDTHS = {"weight_ih_l0": 1, "weight_ih": 1, "kernel": -2, "weight": 1}
 
@@ -31,23 +34,12 @@ def from_layers(raw: RawFile, layers: Sequence[RawLayer]) -> Proposal:
                 )
     steps: list[Step] = []
     value = "x"
-    for layer in layers:
-        result = f"{layer.name or layer.kind}"
-        taken = {"x", *(step.outputs[0] for step in steps)}
-        number = 1
-        while result in taken:
-            number += 1
-            result = f"{layer.name or layer.kind}_{number}"
+    for index, layer in enumerate(layers):
+        result = OUTPUT if index == len(layers) - 1 else f"_{index}"
+        reads = (value, "x") if layer.kind in _OVER_INPUT else (value,)
+        name = "" if layer.name == layer.kind else layer.name
         steps.append(
-            Step(
-                layer.kind,
-                (value,),
-                (result,),
-                layer.name,
-                layer.options,
-                layer.tensors,
-                layer.layout,
-            )
+            Step(layer.kind, reads, (result,), name, layer.options, layer.tensors, layer.layout)
         )
         value = result
     text = ", ".join(_text(layer) for layer in layers)
@@ -72,4 +64,7 @@ def _input(raw: RawFile, first: RawLayer) -> Input:
 
 def _text(layer: RawLayer) -> str:
     name = "" if layer.name == layer.kind else layer.name
-    return prefix_text(name) + layer.kind + option_text(layer.options)
+    options = option_text(layer.options)
+    if layer.kind in _OVER_INPUT:
+        options = f"(x, {options[1:]}" if options else "(x)"
+    return prefix_text(name) + layer.kind + options

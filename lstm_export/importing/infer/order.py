@@ -40,7 +40,7 @@ def arrange(groups: Sequence[Group]) -> list[Arrangement]:
 
     One that keeps the file's order leaves no others. Empty where there is none.
     """
-    in_order = _chained(tuple(groups))
+    in_order = chain(groups)
     if in_order is not None:
         return [Arrangement((in_order,))]
     orders = [Arrangement((order,), reordered=True) for order in islice(_orders(groups), 4)]
@@ -50,8 +50,8 @@ def arrange(groups: Sequence[Group]) -> list[Arrangement]:
     return [] if other is None else [other]
 
 
-def unarranged(path: str, groups: Sequence[Group]) -> OptionError:
-    """The question to ask where no arrangement is found."""
+def unarranged(path: str, groups: Sequence[Group], perhaps: str | None) -> OptionError:
+    """The question to ask where no arrangement is found; `perhaps` is a layer string to try."""
     parts = ", ".join(group.sized for group in groups)
     where = ""
     for before, after in pairwise(groups):
@@ -64,9 +64,10 @@ def unarranged(path: str, groups: Sequence[Group]) -> OptionError:
         if after.kind == "embedding":
             where = f"{after.name} starts a second input; "
             break
+    advice = f'; perhaps --layers "{perhaps}"' if perhaps else ""
     return OptionError(
         f"{path}: the order of its layers cannot be told from their sizes: {where}the layers are "
-        f"{parts}. Write the order with --layers, or give your own class with --module"
+        f"{parts}. Write the order with --layers, or give your own class with --module{advice}"
     )
 
 
@@ -74,7 +75,7 @@ def _heads(groups: Sequence[Group]) -> Arrangement | None:
     """One chain up to a point behind the last recurrent layer, then several that start there."""
     last = max((i for i, group in enumerate(groups) if group.recurrent), default=len(groups))
     for split in range(len(groups) - 2, last, -1):
-        trunk = _chained(tuple(groups[:split]))
+        trunk = chain(groups[:split])
         if trunk is None:
             continue
         heads: list[tuple[Group, ...]] = []
@@ -96,14 +97,14 @@ def _towers(groups: Sequence[Group]) -> Arrangement | None:
     done: list[tuple[Group, ...]] = []
     current: tuple[Group, ...] = ()
     for index, group in enumerate(groups):
-        longer = _chained((*current, group))
+        longer = chain((*current, group))
         if longer is not None:
             current = longer
             continue
         widths = [_width(tower) for tower in (*done, current)]
         total = sum(width for width in widths if width is not None)
         if done and None not in widths and total == group.takes:
-            trunk = _chained(tuple(groups[index:]))
+            trunk = chain(groups[index:])
             if trunk is not None:
                 return Arrangement((*done, current), trunk)
         done.append(current)
@@ -115,15 +116,15 @@ def _orders(groups: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
     """All orders that chain, those nearest to the file's first, as far as the budget goes."""
     left = _BUDGET
 
-    def extend(chain: tuple[Group, ...], rest: tuple[Group, ...]) -> Iterator[tuple[Group, ...]]:
+    def extend(done: tuple[Group, ...], rest: tuple[Group, ...]) -> Iterator[tuple[Group, ...]]:
         nonlocal left
         if not rest:
-            yield chain
+            yield done
         for i, group in enumerate(rest):
             left -= 1
             if left < 0:
                 return
-            longer = _chained((group,)) if not chain else _joined(chain, group)
+            longer = _joined(done, group)
             if longer is not None:
                 yield from extend(longer, rest[:i] + rest[i + 1 :])
 
@@ -131,33 +132,36 @@ def _orders(groups: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
         yield from extend((), tuple(groups))
 
 
-def _chained(groups: tuple[Group, ...]) -> tuple[Group, ...] | None:
-    chain = groups[:1]
-    for group in groups[1:]:
-        longer = _joined(chain, group)
+def chain(groups: Sequence[Group]) -> tuple[Group, ...] | None:
+    """`groups` one behind the other, if widths allow it; convolutions get the groups they need."""
+    done: tuple[Group, ...] = ()
+    for group in groups:
+        longer = _joined(done, group)
         if longer is None:
             return None
-        chain = longer
-    return chain
+        done = longer
+    return done
 
 
-def _joined(chain: tuple[Group, ...], group: Group) -> tuple[Group, ...] | None:
-    """`chain` and `group` behind it, a convolution with the groups that it needs to fit."""
-    width = _width(chain)
+def _joined(done: tuple[Group, ...], group: Group) -> tuple[Group, ...] | None:
+    """`done` and `group` behind it; None where it does not fit."""
+    if not done:
+        return (group,)
+    width = _width(done)
     if group.kind == "embedding":
         return None
     if group.takes is None or width is None or group.takes == width:
-        return (*chain, group)
+        return (*done, group)
     if group.kind == "conv1d" and width % group.takes == 0:
         groups = width // group.takes
         if group.gives is not None and group.gives % groups == 0:
-            return (*chain, replace(group, options={**group.options, "groups": groups}))
+            return (*done, replace(group, options={**group.options, "groups": groups}))
     return None
 
 
-def _width(chain: tuple[Group, ...]) -> int | None:
-    """Features behind `chain`; None where its layers take any number and give as many."""
-    for group in reversed(chain):
+def _width(line: tuple[Group, ...]) -> int | None:
+    """Features behind `line`; None where its layers take any number and give as many."""
+    for group in reversed(line):
         if group.gives is not None or group.takes is not None:
             return group.gives if group.gives is not None else group.takes
     return None

@@ -18,6 +18,7 @@ from lstm_export.importing.infer.no_recurrence import no_recurrence
 from lstm_export.importing.infer.order import Arrangement, arrange, unarranged
 from lstm_export.importing.infer.plain_layers import as_embedding
 from lstm_export.importing.infer.state import State
+from lstm_export.importing.infer.translator import translator_text
 from lstm_export.importing.infer.untold import untold
 
 
@@ -47,7 +48,7 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
     every_step = _every_step(state, groups, found)
     proposals = [_proposal(a, found, every_step) for a in arrangements]
     if not proposals:
-        raise unarranged(state.path, groups)
+        raise unarranged(state.path, groups, translator_text(groups))
     texts = list(dict.fromkeys(proposal.text for proposal in proposals))
     if len(texts) > 1:
         options = "; or ".join(f'--layers "{text}"' for text in texts)
