@@ -7,6 +7,7 @@ text adds where.
 from __future__ import annotations
 
 import difflib
+import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from lstm_export.importing.ops.op import Option
 from lstm_export.importing.ops.registry import OPS
 
 OUTPUT = "output"
-_KEPT = (*KINDS, "return", "true", "false")
+_KEPT = (*KINDS, "return", "true", "false", "self")
 _INPUT_OPTIONS: dict[str, dict[str, Option]] = {
     # steps=false: one row of features for each of the batch; a number: always so many steps.
     "floats": {
@@ -146,7 +147,7 @@ class Assembly:
         return unnamed(len(self.steps))
 
     def _fresh(self, name: str) -> None:
-        if name in OPS or name in _KEPT:
+        if name in OPS or name in _KEPT or keyword.iskeyword(name):
             raise MisfitError(f"{name} has a meaning of its own: expected another name", name)
         if name in self.known:
             raise MisfitError(f"there is a value {name} already: expected another name", name)

@@ -38,15 +38,13 @@ begins with `,` or `>`)::
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from lstm_export.importing.layers.assemble import OUTPUT, Assembly, MisfitError
+from lstm_export.importing.layers.cursor import Cursor
 from lstm_export.importing.layers.layers import KINDS, Layers
-from lstm_export.importing.layers.tokens import Token, refusal, tokens
+from lstm_export.importing.layers.tokens import refusal
 from lstm_export.importing.ops.registry import OPS
-
-NAME = re.compile(r"[^\W\d]\w*")
 
 
 def parse(text: str) -> Layers:
@@ -57,47 +55,14 @@ def parse(text: str) -> Layers:
     return _Parser(text).layers()
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = _with_line_ends(text, tokens(text))
-        self.place = 0
+        super().__init__(text)
         self.begin = 0
         """Where the statement begins."""
         self.assembly = Assembly()
         self.returned: tuple[str, ...] | None = None
         self.last: tuple[str, ...] = ()
-
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.place]
-
-    def is_end(self) -> bool:
-        return self.now.kind == "end"
-
-    def is_sign(self, *signs: str) -> bool:
-        return self.now.kind == "sign" and self.now.text in signs
-
-    def wrong(self, expected: str, token: Token | None = None) -> Exception:
-        token = token or self.now
-        found = "the end" if token.kind == "end" else repr(token.text)
-        return refusal(self.text, token.at, f"expected {expected}, found {found}")
-
-    def take(self) -> Token:
-        token = self.now
-        if token.kind != "end":
-            self.place += 1
-        return token
-
-    def sign(self, text: str) -> Token:
-        if not self.is_sign(text):
-            raise self.wrong(repr(text))
-        return self.take()
-
-    def name(self, what: str) -> Token:
-        if self.now.kind != "word" or not NAME.fullmatch(self.now.text):
-            raise self.wrong(what)
-        return self.take()
 
     def layers(self) -> Layers:
         while not self.is_end():
@@ -226,66 +191,3 @@ class _Parser:
     def is_output(self) -> bool:
         """Whether nothing but separators follows."""
         return all(token.text == ";" or token.kind == "end" for token in self.tokens[self.place :])
-
-    def options(self) -> tuple[list[str], dict[str, Any]]:
-        values: list[str] = []
-        options: dict[str, Any] = {}
-        if not self.is_sign("("):
-            return values, options
-        self.take()
-        while not self.is_sign(")"):
-            token = self.name("an option, a value or ')'")
-            if self.is_sign("="):
-                if token.text in options:
-                    raise self.wrong("each option once", token)
-                self.take()
-                options[token.text] = self.value()
-            else:
-                values.append(token.text)
-            if not self.is_sign(")"):
-                if not self.is_sign(","):
-                    raise self.wrong("',' or ')'")
-                self.take()
-        self.take()
-        return values, options
-
-    def value(self) -> Any:
-        if self.is_sign("["):
-            self.take()
-            numbers = [self.number()]
-            while self.is_sign(","):
-                self.take()
-                numbers.append(self.number())
-            self.sign("]")
-            return tuple(numbers)
-        if self.now.kind == "number":
-            return self.number()
-        word = self.name("a number, true, false, a word or '['").text
-        return {"true": True, "false": False}.get(word, word)
-
-    def number(self) -> int | float:
-        if self.now.kind != "number":
-            raise self.wrong("a number")
-        text = self.take().text
-        digits = text.lstrip("+-")
-        return int(text) if digits.isdigit() and len(digits) < 19 else float(text)
-
-
-def _with_line_ends(text: str, found: list[Token]) -> list[Token]:
-    """`found` with a `;` where a line ends that nothing carries on."""
-    placed: list[Token] = []
-    depth = 0
-    for token in found:
-        before = placed[-1] if placed else None
-        if (
-            before is not None
-            and depth == 0
-            and "\n" in text[before.at : token.at]
-            and before.text not in (",", ">", "=", ";", ":")
-            and token.text not in (",", ">", "=", ":")
-        ):
-            placed.append(Token("sign", ";", token.at))
-        if token.kind == "sign":
-            depth += (token.text in "([") - (token.text in ")]")
-        placed.append(token)
-    return placed

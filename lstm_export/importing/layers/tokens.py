@@ -60,3 +60,23 @@ def tokens(text: str) -> list[Token]:
         at = match.end()
     found.append(Token("end", "", len(text)))
     return found
+
+
+def statements(text: str) -> list[Token]:
+    """`tokens` with a `;` where a line ends that nothing carries on; raises OptionError."""
+    placed: list[Token] = []
+    depth = 0
+    for token in tokens(text):
+        before = placed[-1] if placed else None
+        if (
+            before is not None
+            and depth == 0
+            and "\n" in text[before.at : token.at]
+            and before.text not in (",", ">", "=", ";", ":")
+            and token.text not in (",", ">", "=", ":")
+        ):
+            placed.append(Token("sign", ";", token.at))
+        if token.kind == "sign":
+            depth += (token.text in "([") - (token.text in ")]")
+        placed.append(token)
+    return placed

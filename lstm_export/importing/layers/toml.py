@@ -21,7 +21,7 @@ from typing import Any
 
 from lstm_export.errors import OptionError
 from lstm_export.importing.layers.assemble import OUTPUT, Assembly, MisfitError
-from lstm_export.importing.layers.grammar import NAME
+from lstm_export.importing.layers.cursor import NAME
 from lstm_export.importing.layers.layers import Layers
 from lstm_export.importing.ops.registry import OPS
 

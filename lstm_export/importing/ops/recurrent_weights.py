@@ -209,8 +209,13 @@ def _initial(
                 raise misfit(step, f"expected {name} of shape ({rows}, {size}), got {array.shape}")
             states[base] = array.reshape(rows, size)
             continue
+        ways = [divmod(row, directions) for row in range(rows)]
+        ends = [(f"_l{layer}", "_reverse" * way, layer == 0) for layer, way in ways]
         names = [
-            f"{base}_l{row // directions}" + "_reverse" * (row % directions) for row in range(rows)
+            base + reverse if bare and base + reverse in parts else base + number + reverse
+            for number, reverse, bare in ends
         ]
         states[base] = np.stack([weight(step, tensors, name, (size,)) for name in names])
+        if left := parts.keys() - set(names):
+            raise misfit(step, f"{min(left)} belongs to no layer and direction of it")
     return states

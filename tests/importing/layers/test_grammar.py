@@ -187,6 +187,7 @@ def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
         ("x:floats; lstm, add", "column 17: add joins values: expected two or more, found 1"),
         ("lstm; return y", "column 14: expected a value to return, found y"),
         ("relu = lstm", "column 1: relu has a meaning of its own: expected another name"),
+        ("lambda:floats > lstm", "column 1: lambda has a meaning of its own"),
         ("lstm\n  ? relu", "line 2, column 3: expected a word"),
     ],
 )
