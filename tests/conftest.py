@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -38,33 +40,42 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Forecast], Path]:
-    """A function from a forecast's terms to a bundle with random weights, one per terms."""
-    made: dict[Forecast, Path] = {}
+    """A function from a forecast's terms to a bundle with random weights, one per terms.
+
+    The processes of one test run share them: nobody writes into a bundle.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
 
     def make(terms: Forecast) -> Path:
-        if terms not in made:
-            import torch
-
-            from lstm_export.bundle.manifest import Manifest, Provenance
-            from lstm_export.bundle.write import write_bundle
-            from lstm_export.exporting.bundles.forecast_graphs import (
-                export_forecast,
-                forecast_graphs,
-            )
-            from lstm_export.nn.forecaster import Forecaster
-
-            with torch.random.fork_rng():
-                torch.manual_seed(0)
-                model = Forecaster(terms).eval()
-            specs = forecast_graphs(terms)
-            manifest = Manifest("forecast", specs, 18, 8, {}, Provenance("test"), terms)
-            path = tmp_path_factory.mktemp("bundles") / "bundle"
-            graphs = {name: export_forecast(model, name) for name in specs}
-            write_bundle(path, manifest, graphs)
-            made[terms] = path
-        return made[terms]
+        name = hashlib.sha256(repr(terms).encode()).hexdigest()[:16]
+        path = shared / "bundles" / name
+        if not path.is_dir():
+            built = tmp_path_factory.mktemp("building") / name
+            _write_bundle(built, terms)
+            path.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # another process was first, with the same bundle
+                built.rename(path)
+        return path
 
     return make
+
+
+def _write_bundle(path: Path, terms: Forecast) -> None:
+    import torch
+
+    from lstm_export.bundle.manifest import Manifest, Provenance
+    from lstm_export.bundle.write import write_bundle
+    from lstm_export.exporting.bundles.forecast_graphs import export_forecast, forecast_graphs
+    from lstm_export.nn.forecaster import Forecaster
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Forecaster(terms).eval()
+    specs = forecast_graphs(terms)
+    manifest = Manifest("forecast", specs, 18, 8, {}, Provenance("test"), terms)
+    write_bundle(path, manifest, {name: export_forecast(model, name) for name in specs})
 
 
 @pytest.fixture
