@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lstm_export.errors import CheckpointError
+from lstm_export.importing.pickles.values import shown
 
 MAGIC = b"PK\x03\x04"
 # Weights hardly compress; zeros do, a thousand times. Small archives of them are no danger.
@@ -37,14 +38,12 @@ class Archive:
         """
         if name not in self.names:
             raise CheckpointError(
-                f"{self._path}: expected {name} in the archive, found none: it is incomplete, "
-                "write or download it again"
+                f"{self._path}: expected {shown(name)} in the archive, found none: it is "
+                "incomplete, write or download it again"
             )
-        try:
+        with _reading(self._path, name):
             body = self._file.read(name)
             declared = self._file.getinfo(name).file_size
-        except _DAMAGE as error:
-            raise _damaged(self._path, f"{name}: {error}") from None
         if len(body) != declared:
             raise _damaged(self._path, f"{name} declares {declared} bytes and has {len(body)}")
         return body
@@ -97,28 +96,38 @@ def _check(path: Path, file: zipfile.ZipFile) -> None:
             or ".." in PurePosixPath(name).parts
         ):
             raise CheckpointError(
-                f"{path}: expected names inside the archive, found {name!r}, which leaves its "
+                f"{path}: expected names inside the archive, found {shown(name)}, which leaves its "
                 "folder: do not trust this file"
             )
         if name in seen:
             raise CheckpointError(
-                f"{path}: expected every name once, found {name!r} twice, so that two readers may "
-                "see different weights: write the file again"
+                f"{path}: expected every name once, found {shown(name)} twice, so that two readers "
+                "may see different weights: write the file again"
             )
         seen.add(name)
         if info.flag_bits & 1:
-            raise CheckpointError(f"{path}: {name} is encrypted: decrypt the archive first")
+            raise CheckpointError(f"{path}: {shown(name)} is encrypted: decrypt the archive first")
         if info.compress_type not in _METHODS:
             raise CheckpointError(
-                f"{path}: {name} is compressed by method {info.compress_type}, expected stored or "
-                "deflated: write the archive again"
+                f"{path}: {shown(name)} is compressed by method {info.compress_type}, expected "
+                "stored or deflated: write the archive again"
             )
+        with _reading(path, name), file.open(info):
+            pass  # it holds the name that stands before the member against the directory's
     unpacked, packed = sum(info.file_size for info in members), path.stat().st_size
     if unpacked > max(_HARMLESS, _MOST_RATIO * packed):
         raise CheckpointError(
             f"{path}: {packed} bytes declare {unpacked} unpacked, more than {_MOST_RATIO} times as "
             "many; that is a zip bomb, not weights"
         )
+
+
+@contextlib.contextmanager
+def _reading(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise _damaged(path, f"{shown(name)}: {error}") from None
 
 
 def _is_whole(file: zipfile.ZipFile) -> bool:
@@ -134,5 +143,5 @@ def _is_whole(file: zipfile.ZipFile) -> bool:
 
 def _damaged(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} is a damaged or truncated archive ({why}): write or download it again"
+        f"{path} is a damaged or truncated archive ({shown(why, 160)}): write or download it again"
     )

@@ -10,8 +10,11 @@ from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.formats import (
     json_file,
     npz_file,
+    pickled_arrays,
     pt2,
     safetensors_file,
+    torch_file,
+    torchscript,
 )
 from lstm_export.importing.raw import RawFile
 from lstm_export.importing.unrecognised import appearance
@@ -36,6 +39,9 @@ FORMATS: tuple[Format, ...] = (
     safetensors_file,
     npz_file,
     pt2,
+    torchscript,
+    torch_file,
+    pickled_arrays,
     json_file,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lstm_export.importing.archive import MAGIC, member_names
+from lstm_export.importing.pickles.values import shown
 
 _BEGINNINGS = (
     (b"version https://git-lfs", "a git-lfs pointer, not the file itself: run git lfs pull"),
@@ -58,5 +59,5 @@ def _archive(path: Path) -> str:
         return "a zip archive that is cut off or damaged: download or save it again"
     if "metadata.json" in names and any(name.endswith(".h5") for name in names):
         return "a .keras file: reading those comes later"
-    shown = ", ".join(name[:40] for name in names[:5])
-    return f"a zip archive without weights that are known here; it holds {shown}"
+    listed = ", ".join(shown(name, 40) for name in names[:5])
+    return f"a zip archive without weights that are known here; it holds {listed}"

@@ -15,6 +15,7 @@ from typing import Any
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.formats.json_arrays import array_of, whole_number
 from lstm_export.importing.formats.json_state_dict import raw_file
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile, RawLayer
 
 NAME = "GuitarML"
@@ -39,7 +40,7 @@ def read(path: Path, value: dict[str, Any]) -> RawFile:
             f"{path}: expected the weights under state_dict, found none: they were never saved, "
             "only the sizes; save the model with save_state on"
         )
-    tensors = {key: array_of(lists, f"{path}: {key}") for key, lists in state.items()}
+    tensors = {key: array_of(lists, f"{path}: {shown(key)}") for key, lists in state.items()}
     if name == "SimpleRNN":
         layers = _layers(path, model, "", tensors)
     elif name == "RecNet" and isinstance(value.get("blocks"), dict) and value["blocks"]:
@@ -114,7 +115,7 @@ def _roles(
         if array is None:
             raise CheckpointError(
                 f"{path}: expected {name}.{role} in the state_dict, which has "
-                f"{', '.join(list(tensors)[:8]) or 'nothing'}"
+                f"{shown(', '.join(list(tensors)[:8]), 160) or 'nothing'}"
             )
         if array.shape != shape:
             raise CheckpointError(

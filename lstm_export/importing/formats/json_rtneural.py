@@ -16,6 +16,7 @@ from typing import Any
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.formats.json_arrays import array_of, whole_number
 from lstm_export.importing.formats.json_state_dict import raw_file
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile, RawLayer
 
 NAME = "RTNeural"
@@ -73,7 +74,8 @@ def read(path: Path, value: dict[str, Any]) -> RawFile:
     if skip := whole_number(value, "in_skip", str(path), 0, default=0):
         layers.append(RawLayer("skip", "skip", {"channels": skip}, {}, "keras"))
     notes += [
-        f"{gain} of {value[gain]} dB is the plug-in's, around the network, and is left to it"
+        f"{gain} of {shown(str(value[gain]), 20)} dB is the plug-in's, around the network, "
+        "and is left to it"
         for gain in ("in_gain", "out_gain")
         if value.get(gain)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.formats.json_arrays import array_of, is_array, words_of
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile
 
 NAME = "state dict as JSON"
@@ -31,15 +32,15 @@ def read(path: Path, value: dict[str, Any]) -> RawFile:
     """
     place = next((p for p in _places(value) if any(_arrays(_at(value, p)))), ())
     inside = _at(value, place)
-    tensors = {name: array_of(lists, f"{path}: {name}") for name, lists in _arrays(inside)}
+    tensors = {name: array_of(lists, f"{path}: {shown(name)}") for name, lists in _arrays(inside)}
     if not tensors:
         raise CheckpointError(
             f"{path}: expected nested lists of numbers under their names, found none; it has "
-            f"{', '.join(map(str, list(value)[:8])) or 'nothing'}. An architecture alone holds no "
-            "weights: save the state dict"
+            f"{shown(', '.join(list(value)[:8]), 160) or 'nothing'}. An architecture alone holds "
+            "no weights: save the state dict"
         )
     left_out = [
-        f"left out {name}, a list of numbers beside {'.'.join(place)}"
+        f"left out {shown(name)}, a list of numbers beside {'.'.join(place)}"
         for name, _ in _arrays(value)
         if place and not name.startswith(".".join(place) + ".")
     ]

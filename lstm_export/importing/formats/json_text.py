@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lstm_export.errors import CheckpointError
+from lstm_export.importing.pickles.values import shown
 
 # A number takes some ten times its text once it is a Python object.
 MOST_BYTES = 256 << 20
@@ -68,5 +69,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} occurs twice in one object")
+        raise ValueError(f"the key {shown(twice)!r} occurs twice in one object")
     return value

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lstm_export.errors import CheckpointError
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array
 
 MAGIC = b"\x93NUMPY"
@@ -37,7 +38,11 @@ def npy_array(body: bytes, where: str) -> Array:
         raise CheckpointError(f"{where}: its header of {length} bytes is cut off or out of bounds")
     descr, shape, fortran = _header(body[start : start + length], where)
     if not (_NUMBERS.fullmatch(descr) or _TEXT.fullmatch(descr)):
-        what = "Python objects, which only unpickling reads" if "O" in descr else f"dtype {descr}"
+        what = (
+            "Python objects, which only unpickling reads"
+            if "O" in descr
+            else f"dtype {shown(descr, 40)}"
+        )
         raise CheckpointError(
             f"{where}: expected an array of numbers, found {what}: save it as float32 "
             "(array.astype('float32'))"

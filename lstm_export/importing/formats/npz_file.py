@@ -8,6 +8,7 @@ from typing import Any
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.archive import MAGIC, member_names, opened
 from lstm_export.importing.formats.npy_array import npy_array
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile
 from lstm_export.importing.stored_numbers import widened
 
@@ -31,10 +32,10 @@ def read(path: Path) -> RawFile:
             name = member.removesuffix(".npy")
             if name == member:
                 raise CheckpointError(
-                    f"{path}: expected .npy arrays alone, found {member}: write the file again "
-                    "with numpy.savez"
+                    f"{path}: expected .npy arrays alone, found {shown(member)}: write the file "
+                    "again with numpy.savez"
                 )
-            array = npy_array(archive.read(member), f"{path}: {name}")
+            array = npy_array(archive.read(member), f"{path}: {shown(name)}")
             if array.dtype.kind == "U":
                 declared[name] = array.tolist() if array.ndim == 0 else tuple(array.tolist())
             else:

@@ -15,6 +15,7 @@ from lstm_export.errors import CheckpointError
 from lstm_export.importing.archive import MAGIC, Archive, member_names, opened, root_of
 from lstm_export.importing.formats.json_text import parsed
 from lstm_export.importing.formats.pt2_graph import graph_words
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile
 from lstm_export.importing.stored_numbers import decoded, item_size, strided
 
@@ -71,7 +72,7 @@ def read(path: Path) -> RawFile:
                 )
             for config in configs:
                 for name, entry in _config(archive.read(config), f"{path}: {config}").items():
-                    where = f"{path}: {name}"
+                    where = f"{path}: {shown(name)}"
                     tensors[name], stored[name] = _tensor(archive, start, entry, where)
         for model in archive.names:
             if model.startswith(f"{root}models/") and model.endswith(".json"):

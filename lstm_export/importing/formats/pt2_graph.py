@@ -14,8 +14,8 @@ _PLAIN = ("as_int", "as_float", "as_bool", "as_string")
 
 
 def graph_words(model: Any) -> dict[str, Any]:
-    """By dotted path: `path.class` of every module, `path.batch_first` and the other arguments of
-    recurrent calls, `operators`, the targets in order, and `inputs`, the names of the arguments.
+    """By dotted path: `path.__class__` of every module, `path.batch_first` and the other arguments
+    of recurrent calls, `operators`, the targets in order, and `inputs`, the arguments' names.
 
     What is not as expected is passed over: these words only help to guess.
     """
@@ -29,7 +29,7 @@ def graph_words(model: Any) -> dict[str, Any]:
         operators.append(target)
         inner = ""
         for path, name in _modules(_get(node, "metadata", "nn_module_stack")):
-            words[f"{path}.class" if path else "class"] = name
+            words[f"{path}.__class__" if path else "__class__"] = name
             inner = path
         operator = target.removeprefix("torch.ops.aten.").split(".")[0]
         if operator in _RECURRENT:

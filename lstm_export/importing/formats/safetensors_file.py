@@ -13,6 +13,7 @@ from typing import Any
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.formats.json_text import parsed
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array, RawFile
 from lstm_export.importing.stored_numbers import decoded, item_size
 
@@ -66,8 +67,8 @@ def read(path: Path) -> RawFile:
         dtype, shape, begin, end = _entry(path, name, entry)
         if end > len(numbers):
             raise CheckpointError(
-                f"{path}: {name} ends at byte {end} of the data, which has {len(numbers)}: the "
-                "file is cut off, download it again"
+                f"{path}: {shown(name)} ends at byte {end} of the data, which has "
+                f"{len(numbers)}: the file is cut off, download it again"
             )
         tensors[name] = decoded(numbers[begin:end], dtype).reshape(shape)
         stored[name] = dtype
@@ -83,7 +84,7 @@ def read(path: Path) -> RawFile:
 
 
 def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
-    where = f"{path}: {name}"
+    where = f"{path}: {shown(name)}"
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(
             f"{where}: expected dtype, shape and data_offsets, found {str(entry)[:80]}"
@@ -91,8 +92,8 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[int, ...], int
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise CheckpointError(
-            f"{where} is stored as {dtype}, expected one of {', '.join(_DTYPES)}: save it as F32 "
-            "(tensor.float())"
+            f"{where} is stored as {shown(str(dtype), 20)}, expected one of {', '.join(_DTYPES)}: "
+            "save it as F32 (tensor.float())"
         )
     if not (_are_sizes(shape) and _are_sizes(offsets)) or len(offsets) != 2 or len(shape) > 32:
         raise CheckpointError(
@@ -119,8 +120,8 @@ def _check_spans(path: Path, spans: list[tuple[int, int, str]], total: int) -> N
         if begin != at:
             what = "overlap" if begin < at else f"leave {begin - at} bytes between them"
             raise CheckpointError(
-                f"{path}: {before} and {name} {what}, expected every byte to be one tensor's: "
-                "write the file again"
+                f"{path}: {shown(before)} and {shown(name)} {what}, expected every byte to be one "
+                "tensor's: write the file again"
             )
         at, before = end, name
     if at != total:

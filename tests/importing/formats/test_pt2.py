@@ -62,7 +62,7 @@ def test_weights_buffers_and_constants_come_back(
     for name, tensor in wanted.items():
         np.testing.assert_array_equal(file.tensors[name], tensor.float().numpy(), strict=True)
     assert file.stored["shift"] == "bfloat16"
-    assert file.declared["rnn.class"] == "torch.nn.modules.rnn.LSTM"
+    assert file.declared["rnn.__class__"] == "torch.nn.modules.rnn.LSTM"
     assert file.declared["rnn.batch_first"] is True
     assert file.declared["rnn.num_layers"] == 1
     assert "torch.ops.aten.lstm.input" in file.declared["operators"]
