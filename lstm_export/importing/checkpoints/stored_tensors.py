@@ -10,6 +10,7 @@ import numpy as np
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.pickles.numpy_values import PickledArray
 from lstm_export.importing.pickles.torch_values import StorageRef, TensorRef
+from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.raw import Array
 from lstm_export.importing.stored_numbers import decoded, is_known, item_size, strided, widened
 
@@ -38,6 +39,7 @@ class StoredTensors:
         self._saved, self._where = saved, where
         self._bodies: dict[str, Buffer] = {}
         self._numbers: dict[tuple[StorageRef, str], Array] = {}
+        self._sources: set[int] = set()
         self._read = self._given = 0
 
     def array(self, name: str, value: TensorRef | PickledArray) -> tuple[Array, str]:
@@ -47,35 +49,50 @@ class StoredTensors:
         and for a tensor that leaves its storage.
         """
         if isinstance(value, PickledArray):
-            if value.array is None:
-                raise CheckpointError(
-                    f"{self._where}: {name} is {value.problem}, expected numbers: "
-                    "save it as a float32 array"
-                )
-            self._refuse_unreal(name, value.array.dtype.name)
-            return widened(value.array), value.array.dtype.name
+            return self._pickled(name, value)
         self._refuse_unreal(name, value.dtype)
         numbers = self._storage(name, value)
         array = strided(numbers, value.shape, value.strides, value.offset)
         if array is None:
             raise CheckpointError(
-                f"{self._where}: {name} is declared {value.shape} with strides {value.strides} "
-                f"from element {value.offset}, but its storage has {numbers.size} elements; "
-                "save the file again, or fetch a whole copy"
+                f"{self._where}: {shown(name)} is declared {value.shape} with strides "
+                f"{value.strides} from element {value.offset}, but its storage has "
+                f"{numbers.size} elements; save the file again, or fetch a whole copy"
             )
-        self._given += array.nbytes
+        self._spend(name, array.nbytes)
+        return array, value.dtype
+
+    def _pickled(self, name: str, value: PickledArray) -> tuple[Array, str]:
+        if value.array is None:
+            raise CheckpointError(
+                f"{self._where}: {shown(name)} is {value.problem}, expected numbers: "
+                "save it as a float32 array"
+            )
+        self._refuse_unreal(name, value.array.dtype.name)
+        source: object = value.array
+        while isinstance(source, np.ndarray) and source.base is not None:
+            source = source.base
+        if id(source) not in self._sources:  # bytes in the pickle, which may serve many arrays
+            self._sources.add(id(source))
+            self._read += value.array.nbytes
+        array = widened(value.array)
+        self._spend(name, array.nbytes)
+        return array, value.array.dtype.name
+
+    def _spend(self, name: str, size: int) -> None:
+        self._given += size
         if self._given > _SMALL + _SHARED * self._read:
             raise CheckpointError(
                 f"{self._where}: its tensors repeat {self._read:,} stored bytes more than "
-                f"{_SHARED} times, expected every weight once: save {name} and others as clones"
+                f"{_SHARED} times, expected every weight once: save {shown(name)} and others as "
+                "clones"
             )
-        return array, value.dtype
 
     def _refuse_unreal(self, name: str, dtype: str) -> None:
         if not is_known(dtype) or dtype.startswith("complex"):
             raise CheckpointError(
-                f"{self._where}: {name} has dtype {dtype}, expected real numbers that are not "
-                "quantized: convert it to float32 and save the state_dict again"
+                f"{self._where}: {shown(name)} has dtype {shown(dtype)}, expected real numbers "
+                "that are not quantized: convert it to float32 and save the state_dict again"
             )
 
     def _storage(self, name: str, tensor: TensorRef) -> Array:
@@ -90,9 +107,9 @@ class StoredTensors:
             declared = storage.numel * item_size(storage.dtype)
             if len(body) != declared:
                 raise CheckpointError(
-                    f"{self._where}: the storage of {name} is declared as {storage.numel} "
-                    f"{storage.dtype} ({declared} bytes), but has {len(body)} bytes; "
-                    "save the file again, or fetch a whole copy"
+                    f"{self._where}: the storage of {shown(name)} is declared as "
+                    f"{storage.numel} {storage.dtype} ({declared} bytes), but has {len(body)} "
+                    "bytes; save the file again, or fetch a whole copy"
                 )
             if storage.view is not None:
                 start, stop = (n * item_size(storage.dtype) for n in storage.view)

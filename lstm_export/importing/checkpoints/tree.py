@@ -79,7 +79,7 @@ class Tree:
 
     def _children(self, path: str, items: Iterable[tuple[object, object]], depth: int) -> None:
         for key, value in items:
-            name = "?" if isinstance(key, (OddKey, bytes)) else str(key)
+            name = _key(key)
             self._visit(f"{path}.{name}" if path else name, value, depth + 1)
 
     def _list(self, path: str, values: list[object] | tuple[object, ...], depth: int) -> None:
@@ -169,6 +169,12 @@ class Tree:
             self.notes.append(f"{shown(path) or 'the whole'}: {what}; left out")
         else:
             self._unsaid += 1
+
+
+def _key(key: object) -> str:
+    if isinstance(key, OddKey):  # a class, or something without a name
+        return str(key.value) if isinstance(key.value, (Global, float)) else "?"
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
 
 
 def _unreadable(value: Inert) -> str | None:

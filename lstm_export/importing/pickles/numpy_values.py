@@ -75,7 +75,7 @@ class PickledArray(Settable):
             sizes = shape if _is_shape(shape) else "an unknown shape"
             self.problem = f"an array of {len(contents)} bytes that declares {numbers} {sizes}"
         else:
-            flat = np.frombuffer(contents, numbers)
+            flat = np.frombuffer(contents, numbers) if contents else np.empty(0, numbers)
             self.array = flat.reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -84,7 +84,7 @@ def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:
         isinstance(value, tuple)
         and len(value) <= _MAX_RANK
         and all(type(size) is int and 0 <= size < 1 << 40 for size in value)
-        and math.prod(size for size in value if size) < 1 << 62
+        and math.prod(size for size in value if size) < 1 << 40
     )
 
 

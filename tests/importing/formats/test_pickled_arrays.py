@@ -87,6 +87,19 @@ def test_objects_in_place_of_weights_are_refused(tmp_path: Path) -> None:
         read(tmp_path, pickle.dumps({"weight": np.ones(2, np.complex64)}))
 
 
+def test_repeating_an_array_has_an_end(tmp_path: Path) -> None:
+    half = np.zeros(1 << 20, np.float16)
+    with pytest.raises(CheckpointError, match="more than 16 times"):
+        read(tmp_path, pickle.dumps({str(i): half for i in range(100)}))
+
+
+def test_keys_that_are_no_words(tmp_path: Path) -> None:
+    value = {3: np.ones(1), b"b": np.ones(1), dict: np.ones(1), (1, 2): 5}
+    file = read(tmp_path, pickle.dumps(value))
+    assert list(file.tensors) == ["3", "b", "builtins.dict"]
+    assert file.declared == {"?": 5}
+
+
 def test_more_than_one_value(tmp_path: Path) -> None:
     body = pickle.dumps({"w": np.ones(2)})
     with pytest.raises(CheckpointError, match=f"ends at byte {len(body)} of {2 * len(body)}"):

@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import io
 import struct
+import subprocess
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -369,6 +371,18 @@ def test_tar_archives_of_the_first_releases(tmp_path: Path) -> None:
     assert torch_file.matches(path, path.read_bytes()[:4096])
     with pytest.raises(CheckpointError, match=r"before 0\.1\.10"):
         torch_file.read(path)
+
+
+def test_neither_torch_nor_the_classes_are_needed(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pathlib import Path\n"
+        "from lstm_export.importing.formats import torch_file\n"
+        "print(*torch_file.read(Path(sys.argv[1])).tensors)"
+    )
+    path = save(tmp_path / "m.pt", Tagger(), zipped=True)
+    ran = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    assert ran.stdout.split() == list(Tagger().state_dict()), ran.stderr
 
 
 @pytest.fixture(scope="module")
