@@ -50,7 +50,8 @@ class StoredTensors:
         """
         if isinstance(value, PickledArray):
             return self._pickled(name, value)
-        self._refuse_unreal(name, value.dtype)
+        for dtype in (value.storage.dtype, value.dtype):
+            self._refuse_unreal(name, dtype)
         numbers = self._storage(name, value)
         array = strided(numbers, value.shape, value.strides, value.offset)
         if array is None:

@@ -91,7 +91,7 @@ def _get(index: Callable[[Machine], int]) -> Act:
 def _line_index(m: Machine) -> int:
     value = m.arguments.line_integer()
     if not 0 <= value < 1 << 32:
-        m.broken(f"a memo index of {value:.3g}")
+        m.broken("a memo index beyond 32 bits")
     return value
 
 

@@ -301,6 +301,16 @@ def test_a_view_that_leaves_its_storage(tmp_path: Path) -> None:
         torch_file.read(rewritten(path, change))
 
 
+def test_a_quantized_storage_under_another_dtype(tmp_path: Path) -> None:
+    path = save(tmp_path / "m.pt", {"w": torch.zeros(2, dtype=torch.uint16)}, zipped=True)
+
+    def change(name: str, body: bytes) -> bytes:
+        return body.replace(b"ctorch.storage\nUntypedStorage\n", b"ctorch\nQInt8Storage\n")
+
+    with pytest.raises(CheckpointError, match="w has dtype qint8"):
+        torch_file.read(rewritten(path, change))
+
+
 def test_repeating_a_storage_has_an_end(tmp_path: Path) -> None:
     path = save(tmp_path / "m.pt", {"w": torch.zeros(1).expand(1 << 40)}, zipped=True)
     with pytest.raises(CheckpointError, match="w is declared"):
