@@ -72,18 +72,24 @@ def recurrent_roles(
     return roles
 
 
+RECURRENT = (
+    *((kind, "torch", True) for kind in GATES),
+    *((kind, "keras", True) for kind in GATES),
+    ("gru", "keras", False),
+    ("lstm", "nam", True),
+)
+"""Kind, layout, and where a GRU's reset gate is: each of them has equations of its own."""
+
+
 @st.composite
-def recurrent_models(draw: st.DrawFn) -> tuple[Description, str]:
-    """One recurrent layer of any kind and layout, its outputs all returned."""
-    kind = draw(st.sampled_from(sorted(GATES)))
-    layout = draw(
-        st.sampled_from(("torch", "keras", "nam") if kind == "lstm" else ("torch", "keras"))
-    )
+def recurrent_models(
+    draw: st.DrawFn, kind: str, layout: str, reset_after: bool
+) -> tuple[Description, str]:
+    """One recurrent layer, its outputs all returned."""
     layers = draw(st.integers(1, 3))
     ways = draw(st.integers(1, 2))
     proj = draw(st.sampled_from((0, 2))) if kind == "lstm" and layout == "torch" else 0
     bias = draw(st.sampled_from(("both", "one", "none")))
-    reset_after = layout != "keras" or draw(st.booleans())
     weights = Weights(draw(st.integers(0, 2**16)))
     roles = recurrent_roles(
         kind, layout, (3, 4), layers=layers, ways=ways, proj=proj, bias=bias,

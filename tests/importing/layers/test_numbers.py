@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from lstm_export.errors import CheckpointError, InputError
 from lstm_export.importing.build import build
 from lstm_export.importing.description import Description
 from lstm_export.importing.layers.bind import unused
+from lstm_export.importing.raw import RawLayer
 from lstm_export.importing.reference import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from descriptions import Arrays, Weights, feed, recurrent_models, recurrent_roles
+from descriptions import RECURRENT, Arrays, Weights, feed, recurrent_models, recurrent_roles
 
 SHAPES = ((1, 5), (3, 5), (3, 2), (1, 9))
 SEEDS = st.integers(0, 2**16)
@@ -46,10 +48,13 @@ def by_name(module: torch.nn.Module, description: Description, inputs: Arrays) -
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
-@settings(deadline=None, max_examples=60)
-@given(recurrent_models())
-def test_recurrent_steps_of_every_layout(made: tuple[Description, str]) -> None:
-    description, text = made
+@pytest.mark.parametrize(("kind", "layout", "reset_after"), RECURRENT)
+@settings(deadline=None, max_examples=20)
+@given(st.data())
+def test_recurrent_steps_of_every_layout(
+    kind: str, layout: str, reset_after: bool, data: st.DataObject
+) -> None:
+    description, text = data.draw(recurrent_models(kind, layout, reset_after))
     assert not unused(description), text
     agree(description)
 
@@ -137,6 +142,64 @@ def test_joins_and_axes(text: str) -> None:
     weights.add("linear", "fc3", "torch", {"weight": (2, 5)})
     weights.add("gru", "g", "torch", recurrent_roles("gru", "torch", (4, 5)))
     agree(weights.description(text))
+
+
+def test_what_is_added_to_a_variance_is_the_source_programs() -> None:
+    for layout, scale, shift, eps in (
+        ("torch", "weight", "bias", 1e-5),
+        ("keras", "gamma", "beta", 1e-3),
+    ):
+        weights = Weights(0)
+        weights.tensors = {"ln.s": np.ones(2, np.float32), "ln.b": np.zeros(2, np.float32)}
+        roles = {scale: "ln.s", shift: "ln.b"}
+        weights.declared = [RawLayer("layer_norm", "ln", {}, roles, layout)]
+        x = np.array([[[0.01, -0.01]]])
+        expected = 0.01 / np.sqrt(0.01**2 + eps)
+        found = run(weights.description("ln:layer_norm"), {"x": x})["output"]
+        assert np.abs(found - [expected, -expected]).max() < 1e-15
+
+
+def test_equations_by_hand() -> None:
+    """A GRU of one unit in every form, by arithmetic written out here."""
+
+    def s(a: float) -> float:
+        return 1 / (1 + math.exp(-a))
+
+    x, h = 0.7, -0.4
+    w, r = {"z": 0.3, "r": -0.8, "n": 0.5}, {"z": 0.9, "r": 0.6, "n": -1.1}
+    b, c = {"z": 0.1, "r": 0.2, "n": -0.3}, {"z": 0.05, "r": -0.15, "n": 0.25}
+    z = s(w["z"] * x + b["z"] + r["z"] * h + c["z"])
+    reset = s(w["r"] * x + b["r"] + r["r"] * h + c["r"])
+    after = z * h + (1 - z) * math.tanh(w["n"] * x + b["n"] + reset * (r["n"] * h + c["n"]))
+    reset_0, z_0 = s(w["r"] * x + b["r"] + r["r"] * h), s(w["z"] * x + b["z"] + r["z"] * h)
+    before = z_0 * h + (1 - z_0) * math.tanh(w["n"] * x + b["n"] + r["n"] * (reset_0 * h))
+
+    def row(values: dict[str, float], order: str) -> list[float]:
+        return [values[gate] for gate in order]
+
+    torch_roles = {
+        "g.weight_ih_l0": np.array([row(w, "rzn")]).T,
+        "g.weight_hh_l0": np.array([row(r, "rzn")]).T,
+        "g.bias_ih_l0": np.array(row(b, "rzn")),
+        "g.bias_hh_l0": np.array(row(c, "rzn")),
+    }
+    kernels = {
+        "g.kernel": np.array([row(w, "zrn")]),
+        "g.recurrent_kernel": np.array([row(r, "zrn")]),
+    }
+    both = np.array([row(b, "zrn"), row(c, "zrn")])
+    for layout, tensors, expected in (
+        ("torch", torch_roles, after),
+        ("keras", kernels | {"g.bias": both}, after),
+        ("keras", kernels | {"g.bias": both[0]}, before),
+    ):
+        weights = Weights(0)
+        weights.tensors = tensors
+        roles = {name.removeprefix("g."): name for name in tensors}
+        weights.declared = [RawLayer("gru", "g", {}, roles, layout)]
+        description = weights.description("x:floats; h0:state; g:gru(initial_h=h0)")
+        found = run(description, {"x": np.full((1, 1, 1), x), "h0": np.full((1, 1, 1), h)})
+        assert abs(found["output"].item() - expected) < 1e-15
 
 
 def test_softplus_and_gelu_far_from_zero() -> None:
