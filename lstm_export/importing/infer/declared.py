@@ -40,7 +40,7 @@ def with_declared(state: State, groups: Sequence[Group]) -> tuple[Group, ...]:
 
     Raises CheckpointError if a declared size, direction or cell is not what the arrays have.
     """
-    by_name = {group.name: group for group in groups if group.name}
+    by_name = {group.name: group for group in groups}
     own: dict[str, dict[str, Any]] = {}
     for path, value in state.declared.items():
         module, _, key = path.rpartition(".")

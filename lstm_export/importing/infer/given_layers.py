@@ -58,6 +58,8 @@ def _input(raw: RawFile, first: RawLayer) -> Input:
             width = int(array.shape[axis])
             if first.layout == "nam":  # input and state stand beside each other
                 width -= int(array.shape[0]) // 4
+            if first.kind == "conv1d":
+                width *= int(first.options.get("groups", 1))
             return Input("x", "floats", (*axes, width))
     return Input("x", "floats", (*axes, "features"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.description import Description, Step
+from lstm_export.importing.infer.canonical import canonical
 from lstm_export.importing.infer.declared import with_declared
 from lstm_export.importing.infer.given_layers import from_layers
 from lstm_export.importing.infer.group import Group
@@ -73,7 +74,7 @@ def infer(raw: RawFile, key: str | None = None) -> Inference:
         return Inference(state, (), given, None, tensor_table(raw, state, given.steps, {}, {}))
     state = normalise(raw, key)
     found = find_groups(state)
-    groups = with_declared(state, found.groups)
+    state, groups = canonical(state, with_declared(state, found.groups))
     proposal: Proposal | None = None
     question: CheckpointError | OptionError | None = None
     try:

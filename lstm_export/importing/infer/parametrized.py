@@ -91,7 +91,7 @@ class _Parametrized:
                 return weight, _weight_norm(g, v), parts, "weight norm"
         if set(rest) == {"original", "0._u", "0._v"}:
             original, u, v = (self.tensors[rest[k]] for k in ("original", "0._u", "0._v"))
-            if u.shape + v.shape == _matrix_shape(original):
+            if _is_spectral(original, u, v):
                 return weight, _spectral_norm(original, u, v), parts, "spectral norm"
         raise CheckpointError(
             f"{self.path}: {weight} is parametrized ({', '.join(parts)}), and the file does not "
@@ -112,14 +112,14 @@ class _Parametrized:
     def _orig(self, name: str, weight: str) -> Computed:
         original = self.tensors[name]
         mask, u, v = (self.tensors.get(f"{weight}_{end}") for end in ("mask", "u", "v"))
-        if mask is not None and mask.shape == original.shape:
+        if mask is not None and mask.shape == original.shape and _real(mask, original):
             return (
                 weight,
                 _as(original, original.astype(np.float64) * mask.astype(np.float64)),
                 (name, f"{weight}_mask"),
                 "pruning",
             )
-        if u is not None and v is not None and u.shape + v.shape == _matrix_shape(original):
+        if u is not None and v is not None and _is_spectral(original, u, v):
             value = _spectral_norm(original, u, v)
             return weight, value, (name, f"{weight}_u", f"{weight}_v"), "spectral norm"
         raise CheckpointError(
@@ -141,10 +141,18 @@ class _Parametrized:
 
 def _is_norm(g: Array, v: Array) -> bool:
     """Whether g has, for every axis of v, one norm over all of it or one for each of its places."""
-    if g.ndim == 0 or g.shape == (1,):
-        return True
+    if not _real(g, v) or g.ndim == 0 or g.shape == (1,):
+        return _real(g, v)
     pairs = zip(g.shape, v.shape, strict=False)
     return g.ndim == v.ndim and 1 in g.shape and all(n in (1, size) for n, size in pairs)
+
+
+def _is_spectral(weight: Array, u: Array, v: Array) -> bool:
+    return _real(weight, u, v) and u.shape + v.shape == _matrix_shape(weight)
+
+
+def _real(*arrays: Array) -> bool:
+    return all(array.dtype.kind in "fb" for array in arrays)
 
 
 def _weight_norm(g: Array, v: Array) -> Array:

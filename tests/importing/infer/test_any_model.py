@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.infer.infer import infer
 from lstm_export.importing.infer.table import text_rows
+from lstm_export.importing.layers.bind import bind
 from lstm_export.importing.layers.grammar import parse
 from lstm_export.importing.raw import RawFile
 
@@ -86,7 +87,12 @@ def test_what_was_built_is_found(
         assert set(step.tensors) == held
         for role, name in step.tensors.items():
             assert np.array_equal(found.state.tensors[name], module.state_dict()[role].numpy())
-    assert len(parse(found.proposal.text).steps) == len(found.proposal.steps)
+    # The layer string, copied and read back, finds the same tensors for the same steps.
+    bound = bind(parse(found.proposal.text), found.state.tensors)
+    assert bound.inputs == found.proposal.inputs
+    for one, other in zip(bound.steps, found.proposal.steps, strict=True):
+        assert (one.op, one.inputs, one.outputs) == (other.op, other.inputs, other.outputs)
+        assert {k: v for k, v in one.tensors.items() if k != "num_batches_tracked"} == other.tensors
 
 
 @settings(deadline=None, max_examples=60)

@@ -56,7 +56,8 @@ def test_cells_have_no_number(read_as: Read, net: Any, kind: str, cell: type) ->
     found = infer(read_as(net(cells=cells, fc=nn.Linear(4, 1))))
     assert found.proposal is not None
     assert found.proposal.text == f"cells.0:{kind}, cells.1:{kind}, last, fc:linear"
-    assert found.groups[0].tensors["weight_hh_l0"] == "cells.0.weight_hh"
+    assert found.groups[0].tensors["weight_hh_l0"] == "cells.0.weight_hh_l0"
+    assert found.state.sources["cells.0.weight_hh_l0"] == ("cells.0.weight_hh",)
 
 
 def _lstm(**change: Tensor | None) -> dict[str, Tensor]:
@@ -151,8 +152,8 @@ def test_initial_states(read_as: Read, net: Any, place: str, names: tuple[str, s
     state |= {f"{place}{name}": torch.zeros(2, 1, 4) for name in names}
     found = infer(read_as(state))
     lstm = next(group for group in found.groups if group.kind == "lstm")
-    assert lstm.tensors["initial_h"] == f"{place}{names[0]}"
-    assert lstm.tensors["initial_c"] == f"{place}{names[1]}"
+    assert found.state.sources[lstm.tensors["initial_h"]] == (f"{place}{names[0]}",)
+    assert found.state.sources[lstm.tensors["initial_c"]] == (f"{place}{names[1]}",)
     assert found.proposal is not None
     assert any("starts from the state that the file holds" in a for a in found.proposal.assumptions)
 

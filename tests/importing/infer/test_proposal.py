@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -17,13 +17,14 @@ from lstm_export.importing.infer.table import (
     table_dicts,
     text_rows,
 )
+from lstm_export.importing.layers.bind import bind
 from lstm_export.importing.layers.grammar import parse
 from lstm_export.importing.raw import RawFile, RawLayer
 
 Read = Callable[..., RawFile]
 
 
-def _text(found: Inference) -> str:
+def _text(found: Inference, given: Sequence[RawLayer] = ()) -> str:
     """The layer string, which must read back as the very steps that are proposed."""
     proposal = found.proposal
     assert proposal is not None, found.question
@@ -31,9 +32,13 @@ def _text(found: Inference) -> str:
     assert layers.outputs == proposal.outputs
     assert [(i.name, i.kind) for i in layers.inputs] == [(i.name, i.kind) for i in proposal.inputs]
     assert [i.axes[:2] for i in layers.inputs] == [i.axes[:2] for i in proposal.inputs]
-    assert [(s.op, s.inputs, s.outputs, s.name, dict(s.options)) for s in layers.steps] == [
+    bound = bind(layers, found.state.tensors, given)
+    assert [(s.op, s.inputs, s.outputs, s.name, dict(s.options)) for s in bound.steps] == [
         (s.op, s.inputs, s.outputs, s.name, dict(s.options)) for s in proposal.steps
     ]
+    for one, other in zip(bound.steps, proposal.steps, strict=True):
+        assert {k: v for k, v in one.tensors.items() if k != "num_batches_tracked"} == other.tensors
+    assert bound.inputs == proposal.inputs
     return proposal.text
 
 
@@ -265,7 +270,7 @@ def test_layers_that_the_file_gives_itself(read_as: Read) -> None:
         RawLayer("tanh", "", {}, {}, "keras"),
     )
     found = infer(read_as(state, layers=layers))
-    assert _text(found) == "lstm, dense:linear, tanh"
+    assert _text(found, layers) == "lstm, dense:linear, tanh"
     assert found.description().inputs[0].axes == ("batch", "sequence_length", 3)
     assert {row.use for row in found.table} == {"used"}
     with pytest.raises(
@@ -275,3 +280,27 @@ def test_layers_that_the_file_gives_itself(read_as: Read) -> None:
     gone = RawLayer("lstm", "lstm", {}, {"kernel": "2.kernel"}, "keras")
     with pytest.raises(CheckpointError, match=r"the kernel of lstm should be 2.kernel"):
         infer(read_as(state, layers=(gone,)))
+
+
+def test_names_that_a_layer_string_finds(read_as: Read, net: Any) -> None:
+    assert _text(infer(read_as(nn.GRU(3, 4)))) == "gru"
+    bare = infer(read_as(nn.GRU(3, 4), declared={"batch_first": False, "hidden_size": 4}))
+    assert _text(bare) == "x:floats(time_major=true); gru(batch_first=false)"
+    with pytest.raises(CheckpointError, match=r"hidden_size = 5"):
+        infer(read_as(nn.GRU(3, 4), declared={"hidden_size": 5}))
+    cell = {"h0": torch.zeros(1, 1, 4), **nn.LSTMCell(3, 4).state_dict()}
+    found = infer(read_as(cell))
+    assert _text(found) == "lstm"
+    assert [row.layer for row in found.table] == ["lstm"] * 5
+
+
+def test_a_plug_in_adds_its_input(read_as: Read) -> None:
+    state = {f"rec.{k}": v for k, v in nn.LSTM(1, 4).state_dict().items()}
+    state |= {f"lin.{k}": v for k, v in nn.Linear(4, 1).state_dict().items()}
+    layers = tuple(
+        RawLayer(kind, name, {}, {k[4:]: k for k in state if k.startswith(name)}, "torch")
+        for kind, name in (("lstm", "rec"), ("linear", "lin"))
+    )
+    skip = RawLayer("skip", "skip", {"channels": 1}, {}, "torch")
+    found = infer(read_as(state, layers=(*layers, skip)))
+    assert _text(found, layers) == "rec:lstm, lin:linear, skip(x, channels=1)"
