@@ -15,6 +15,7 @@ from lstm_export.importing.pickles.values import shown
 # A number takes some ten times its text once it is a Python object.
 MOST_BYTES = 256 << 20
 MOST_DEPTH = 64
+_STRETCH = 1 << 20
 # Possessive, and the closing quote optional: one pass, whatever the text.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
@@ -58,10 +59,16 @@ def parsed(body: bytes, where: str) -> Any:
 
 
 def _depth(body: bytes) -> int:
+    """How deep lists and objects are nested, whatever stands in strings."""
     marks = np.frombuffer(_STRING.sub(b"", body), np.uint8)
-    brackets = marks[np.isin(marks, np.frombuffer(b"[]{}", np.uint8))]
-    steps = np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1)
-    return int(np.cumsum(steps).max(initial=0))
+    depth = deepest = 0
+    for start in range(0, len(marks), _STRETCH):  # a sum for every byte at once takes gigabytes
+        part = marks[start : start + _STRETCH]
+        opening = (part == ord("[")) | (part == ord("{"))
+        closing = (part == ord("]")) | (part == ord("}"))
+        depths = depth + np.cumsum(opening.astype(np.int64) - closing)
+        depth, deepest = int(depths[-1]), max(deepest, int(depths.max()))
+    return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
