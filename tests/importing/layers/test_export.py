@@ -26,7 +26,7 @@ def weights() -> Weights:
     made.add("lstm", "rnn", "torch", recurrent_roles("lstm", "torch", (4, 5), layers=2, ways=2))
     made.add("lstm", "k", "keras", recurrent_roles("lstm", "keras", (4, 5)))
     made.add("gru", "after", "keras", recurrent_roles("gru", "keras", (4, 5)))
-    before = recurrent_roles("gru", "keras", (4, 5), ways=2, reset_after=False)
+    before = recurrent_roles("gru", "keras", (4, 5), reset_after=False)
     made.add("gru", "before", "keras", before)
     made.add("lstm", "amp", "nam", recurrent_roles("lstm", "nam", (1, 6)))
     made.add("rnn", "plain", "torch", recurrent_roles("rnn", "torch", (4, 5), suffix=False))
@@ -69,11 +69,11 @@ def typed(inputs: Arrays) -> Arrays:
         "return y, h, c",
         "audio:floats, amp:lstm, amp_head:linear, skip(audio)",
         "conv:conv1d(padding=causal), relu, after:gru, max, fc5:linear, softmax",
-        "before:gru, last, fc:linear",
+        "before:gru, last, fc5:linear",
         "plain:rnn(activation=relu), last, fc5:linear",
         "x:floats(time_major=true); plain:rnn(batch_first=false), last(batch_first=false), "
         "fc5:linear",
-        "input:floats; str:lengths; before:gru(lengths=str), max(lengths=str), fc:linear",
+        "input:floats; str:lengths; before:gru(lengths=str), max(lengths=str), fc5:linear",
     ],
 )
 def test_every_batch_and_length_of_a_built_module(text: str, tmp_path: Path) -> None:
