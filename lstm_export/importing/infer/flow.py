@@ -12,34 +12,23 @@ Nothing in a file tells these. The defaults, each said as an assumption:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from lstm_export.importing.infer.group import Group, option_text
+from lstm_export.importing.infer.group import Group
+from lstm_export.importing.infer.sequential import Bare, before, behind, number
 
 _MIXING = ("linear", "conv1d")
 _NORMS = ("layer_norm", "batch_norm")
 _OTHERS = "tanh, gelu, leaky_relu and none are the likely others"
 
 
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """A step without weights."""
-
-    kind: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        return f"{self.kind}{option_text(self.options)}"
-
-
 def with_activations(
-    groups: Sequence[Group], every_step: str | None
+    groups: Sequence[Group], every_step: str | None, declared: Mapping[str, Any]
 ) -> tuple[list[Group | Bare], list[str]]:
     """`groups` of one tower or trunk with what stands between them, and the assumptions made.
 
-    `every_step` says why the head reads all steps; None where it reads the last.
+    `declared` may name the classes in a Sequential. `every_step` says why the head reads all steps;
+    None where it reads the last.
     """
     placed: list[Group | Bare] = []
     said: list[str] = []
@@ -49,17 +38,23 @@ def with_activations(
             recurrent = next(g for g in reversed(groups[:index]) if g.recurrent)
             said.append(_step_said(recurrent, every_step))
             if every_step is None:
-                first = recurrent.options.get("batch_first", True)
-                options = {} if first else {"batch_first": False}
+                batch_first = recurrent.options.get("batch_first", True)
+                options = {} if batch_first else {"batch_first": False}
                 placed.append(Bare("last", options))
+        last = groups[index - 1] if index else None
+        known = before(declared, last, group)
+        if index == start and known is None:
+            recurrent = next(g for g in reversed(groups[:index]) if g.recurrent)
             said.append(
                 f"nothing stands between {recurrent.name or recurrent.kind} and {_called(group)}"
                 f"{_before(group)}: relu and tanh are the likely others"
             )
-        if group.kind in _MIXING and (place := _open(placed)) is not None:
-            before = placed[place]
-            assert isinstance(before, Group)
-            between = f"between {_called(before)} and {_called(group)}"
+        if known is not None:
+            placed += known
+        elif group.kind in _MIXING and (place := _open(placed)) is not None:
+            first = placed[place]
+            assert isinstance(first, Group)
+            between = f"between {_called(first)} and {_called(group)}"
             at = _gap_place(placed, place, group)
             if at is None:
                 said.append(f"nothing stands {between}: their numbers in torch.nn.Sequential touch")
@@ -69,7 +64,9 @@ def with_activations(
                     f"a relu stands {between}, which would be one layer without it: {_OTHERS}"
                 )
         placed.append(group)
-    if groups and groups[-1].kind in ("linear", "conv1d"):
+    if groups and (rest := behind(declared, groups[-1])) is not None:
+        placed += rest
+    elif groups and groups[-1].kind in _MIXING:
         said.append(
             f"nothing stands behind {_called(groups[-1])}: softmax, sigmoid and tanh are the "
             "likely others"
@@ -119,27 +116,21 @@ def _gap_place(placed: Sequence[Group | Bare], place: int, group: Group) -> int 
     Outside a Sequential it goes behind the norms.
     """
     chain = [step for step in placed[place:] if isinstance(step, Group)] + [group]
-    numbers = [_number(step) for step in chain]
+    numbers = [number(step) for step in chain]
     parents = {step.name.rpartition(".")[0] for step in chain}
-    if len(parents) > 1 or any(number is None for number in numbers):
+    if len(parents) > 1 or None in numbers:
         return len(placed)
-    known = [number for number in numbers if number is not None]
+    known = [each for each in numbers if each is not None]
     for offset in range(len(known) - 1, 0, -1):
         if known[offset] - known[offset - 1] > 1:
             return place + offset
     return None
 
 
-def _number(group: Group) -> int | None:
-    own = group.name.rpartition(".")[2]
-    return int(own) if own.isdecimal() and len(own) < 6 else None
-
-
 def _before(group: Group) -> str:
     """What a first number above 0 in a Sequential says: something without weights is in front."""
-    number = _number(group)
-    if number:
-        return f", though {group.name} has {number} before it (an activation, or dropout)"
+    if place := number(group):
+        return f", though {group.name} has {place} before it (an activation, or dropout)"
     return ""
 
 

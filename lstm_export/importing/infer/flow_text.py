@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lstm_export.importing.description import Input, Step
-from lstm_export.importing.infer.flow import Bare
 from lstm_export.importing.infer.group import Group
+from lstm_export.importing.infer.sequential import Bare
 
 Placed = Sequence[Group | Bare]
 OUTPUT = "output"

@@ -5,18 +5,20 @@ Sizes decide what they can; `flow` and `untold` say what is assumed beyond them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lstm_export.errors import OptionError
 from lstm_export.importing.description import Input, Step
-from lstm_export.importing.infer.flow import Bare, with_activations
+from lstm_export.importing.infer.flow import with_activations
 from lstm_export.importing.infer.flow_text import OUTPUT, Flow, Placed
 from lstm_export.importing.infer.group import Group
 from lstm_export.importing.infer.groups import Found
 from lstm_export.importing.infer.no_recurrence import no_recurrence
 from lstm_export.importing.infer.order import Arrangement, arrange, unarranged
 from lstm_export.importing.infer.plain_layers import as_embedding
+from lstm_export.importing.infer.sequential import Bare
 from lstm_export.importing.infer.state import State
 from lstm_export.importing.infer.translator import translator_text
 from lstm_export.importing.infer.untold import untold
@@ -46,7 +48,7 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
         raise no_recurrence(state, groups)
     arrangements = [a for reading in _readings(state, groups) for a in arrange(reading)]
     every_step = _every_step(state, groups, found)
-    proposals = [_proposal(a, found, every_step) for a in arrangements]
+    proposals = [_proposal(a, found, every_step, state.declared) for a in arrangements]
     if not proposals:
         raise unarranged(state.path, groups, translator_text(groups))
     texts = list(dict.fromkeys(proposal.text for proposal in proposals))
@@ -70,7 +72,9 @@ def _readings(state: State, groups: Sequence[Group]) -> list[list[Group]]:
     return readings
 
 
-def _proposal(arrangement: Arrangement, found: Found, every_step: str | None) -> Proposal:
+def _proposal(
+    arrangement: Arrangement, found: Found, every_step: str | None, declared: Mapping[str, Any]
+) -> Proposal:
     said = list(found.assumptions)
     if arrangement.reordered:
         said.append("layers stand in the one order in which their sizes chain, not in the file's")
@@ -78,7 +82,7 @@ def _proposal(arrangement: Arrangement, found: Found, every_step: str | None) ->
         said.append("layers that take the same features are heads side by side, each an output")
 
     def placed(line: Sequence[Group]) -> Placed:
-        behind, more = with_activations(line, every_step)
+        behind, more = with_activations(line, every_step, declared)
         said.extend(text for text in more if text not in said)
         return behind
 

@@ -304,3 +304,20 @@ def test_a_plug_in_adds_its_input(read_as: Read) -> None:
     skip = RawLayer("skip", "skip", {"channels": 1}, {}, "torch")
     found = infer(read_as(state, layers=(*layers, skip)))
     assert _text(found, layers) == "rec:lstm, lin:linear, skip(x, channels=1)"
+
+
+def test_classes_that_the_file_names_stand_where_they_were(read_as: Read, net: Any) -> None:
+    head = nn.Sequential(
+        nn.Tanh(), nn.Linear(8, 6), nn.Dropout(), nn.LeakyReLU(0.2), nn.Linear(6, 4),
+        nn.Dropout(), nn.Linear(4, 1), nn.Sigmoid(),
+    )  # fmt: skip
+    declared: dict[str, Any] = {
+        f"head.{i}.__class__": f"torch.nn.modules.x.{type(part).__name__}"
+        for i, part in enumerate(head)
+    }
+    declared["head.3.negative_slope"] = 0.2
+    found = infer(read_as(net(lstm=nn.LSTM(3, 8), head=head), declared=declared))
+    assert _text(found) == (
+        "lstm, last, tanh, head.1:linear, leaky_relu(slope=0.2), head.4:linear, head.6:linear, "
+        "sigmoid"
+    )
