@@ -14,6 +14,10 @@ _SAVE = """
     import torch
     net = torch.load({name!r}, weights_only=False)  # only if you trust it
     torch.save(net.state_dict(), "weights.pt")"""
+_SAVE_THERE = """
+    import torch
+    from program import net  # the module, where it was trained
+    torch.save(net.state_dict(), "weights.pt")"""
 
 
 def raw_file(saved: Saved, path: Path) -> RawFile:
@@ -23,7 +27,7 @@ def raw_file(saved: Saved, path: Path) -> RawFile:
     """
     tree = Tree(saved.root, str(path))
     if not tree.tensors:
-        raise CheckpointError(_without_tensors(tree, saved.root, path))
+        raise CheckpointError(_without_tensors(tree, saved, path))
     reader = StoredTensors(saved, str(path))
     tensors, stored = dict[str, Array](), dict[str, str]()
     for name, value in tree.tensors.items():
@@ -35,7 +39,7 @@ def raw_file(saved: Saved, path: Path) -> RawFile:
         stored,
         _keys(saved.root, tensors),
         tree.declared,
-        notes=tuple(tree.notes),
+        notes=(*tree.notes, *_hidden_calls(tree, saved)),
     )
 
 
@@ -48,7 +52,21 @@ def _keys(root: object, tensors: dict[str, Array]) -> tuple[str, ...]:
     return keys if len(keys) > 1 else ()
 
 
-def _without_tensors(tree: Tree, root: object, path: Path) -> str:
+def _hidden_calls(tree: Tree, saved: Saved) -> tuple[str, ...]:
+    """A note on the calls that stand in none of the places that were looked at."""
+    hidden = [name for name in saved.calls if name not in tree.inert]
+    return (f"calls that were not executed: {', '.join(hidden)}",) if hidden else ()
+
+
+def _without_tensors(tree: Tree, saved: Saved, path: Path) -> str:
+    root, calls = saved.root, list(saved.calls)
+    if calls:
+        # What it calls may be harmless and may be not: no advice to execute it.
+        return (
+            f"{path} holds no tensors that can be read without executing it: expected a "
+            f"state_dict, found calls of {', '.join(calls[:8])}. Nothing was executed. Do not load "
+            f"it unless you know what these are for; where the module was made:{_SAVE_THERE}"
+        )
     if tree.inert or isinstance(root, Inert):
         names = ", ".join(list(tree.inert)[:8])
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +23,15 @@ Buffer = bytes | memoryview
 class Saved:
     """An opened file: the pickled object, and the bytes of the storages that it refers to.
 
-    `storage` gives the bytes that the file has under a storage's key, however many.
+    `storage` gives the bytes that the file has under a storage's key, however many; `calls` names
+    what the pickle would have called.
     """
 
     root: object
     format: str
     storage: Callable[[StorageRef], Buffer]
     big_endian: bool = False
+    calls: Iterable[str] = ()
 
 
 class StoredTensors:

@@ -37,7 +37,8 @@ def read_stream(data: bytes, where: str) -> Saved:
                 )
         return value
 
-    pickles = _pickles(data, where, persistent)
+    calls: dict[str, None] = {}
+    pickles = _pickles(data, where, persistent, calls)
     (number, _), (protocol, _), _ = next(pickles), next(pickles), next(pickles)
     if number != _NUMBER or protocol != _PROTOCOL:
         raise CheckpointError(
@@ -57,15 +58,18 @@ def read_stream(data: bytes, where: str) -> Saved:
             )
         return bodies[reference.key]
 
-    return Saved(root, "torch.save, before the zip format", storage)
+    return Saved(root, "torch.save, before the zip format", storage, calls=calls)
 
 
 def _pickles(
-    data: bytes, where: str, persistent: Callable[[object], object]
+    data: bytes,
+    where: str,
+    persistent: Callable[[object], object],
+    calls: dict[str, None],
 ) -> Iterator[tuple[object, int]]:
     end = 0
     while True:
-        value, end = read_pickle(data, where, REBUILDS, persistent, end)
+        value, end = read_pickle(data, where, REBUILDS, persistent, end, calls)
         yield value, end
 
 

@@ -10,14 +10,13 @@ from lstm_export.errors import CheckpointError
 from lstm_export.importing.checkpoints.modules import is_module, module_parts
 from lstm_export.importing.pickles.numpy_values import PickledArray, PickledDtype
 from lstm_export.importing.pickles.torch_values import UNREADABLE, StorageRef, TensorRef
-from lstm_export.importing.pickles.values import Global, Inert, OddKey, Persistent, shown
+from lstm_export.importing.pickles.values import SETS, Global, Inert, OddKey, Persistent, shown
 
 MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 MAX_NOTES = 50
 _LONGEST_LIST = 64
 _WEIGHT = re.compile(r"(^|[._])(weight|bias)(?!_decay)")
-_SETS = (Global("builtins", "set"), Global("builtins", "frozenset"))
 
 
 class Tree:
@@ -50,7 +49,7 @@ class Tree:
             self._tensor(path, value)
         elif value is None or isinstance(value, (bool, int, float, complex, str, Global)):
             self.declared[path] = str(value) if isinstance(value, Global) else value
-        elif isinstance(value, PickledDtype):
+        elif isinstance(value, PickledDtype) and value.known:
             self.declared[path] = str(value.dtype)
         elif isinstance(value, (dict, list, tuple, Inert)):
             self._container(path, value, depth)
@@ -113,7 +112,7 @@ class Tree:
                 self._attribute(f"{path}.{name}" if path else name, plain)
             self._children(path, parts.children, depth)
             return
-        if value.function in _SETS:
+        if value.function in SETS:
             elements = value.elements or (value.arguments[0] if value.arguments else ())
             self._list(path, elements if isinstance(elements, (list, tuple)) else [], depth)
             return
@@ -148,7 +147,7 @@ class Tree:
             self.declared[path] = str(value) if isinstance(value, Global) else value
         elif isinstance(value, Inert):
             self.inert[value.name] = None
-            if value.called and value.function not in _SETS:
+            if value.called and value.function not in SETS:
                 self._note(path, f"{value}, which was not executed")
         elif isinstance(value, dict) and value:
             self._note(path, f"a dict of {len(value)}")

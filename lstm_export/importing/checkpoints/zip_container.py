@@ -38,7 +38,8 @@ def opened_zip(path: Path) -> Iterator[Saved]:
                 f"{path}: its byteorder is {order!r}, expected little or big: fetch a whole copy"
             )
         body = archive.read(root + PICKLE)
-        value, end = read_pickle(body, f"{path}: {PICKLE}", REBUILDS, torch_persistent)
+        calls: dict[str, None] = {}
+        value, end = read_pickle(body, f"{path}: {PICKLE}", REBUILDS, torch_persistent, calls=calls)
         if end != len(body):
             raise CheckpointError(
                 f"{path}: {PICKLE} ends at byte {end} of {len(body)}: fetch a whole copy"
@@ -48,6 +49,7 @@ def opened_zip(path: Path) -> Iterator[Saved]:
             "torch.save, zip",
             lambda storage: archive.read(f"{root}data/{storage.key}"),
             order == "big",
+            calls,
         )
 
 

@@ -37,13 +37,14 @@ def read(path: Path) -> RawFile:
     """
     data = path.read_bytes()
     storages = _Storages(str(path))
-    root, end = read_pickle(data, str(path), {**REBUILDS, _LOAD: storages.load})
+    rebuilds, calls = {**REBUILDS, _LOAD: storages.load}, dict[str, None]()
+    root, end = read_pickle(data, str(path), rebuilds, calls=calls)
     if end != len(data):
         raise CheckpointError(
             f"{path} is a pickle that ends at byte {end} of {len(data)}: expected one value, save "
             "all weights in one dict"
         )
-    return raw_file(Saved(root, NAME, storages.bytes_of), path)
+    return raw_file(Saved(root, NAME, storages.bytes_of, calls=calls), path)
 
 
 class _Storages:

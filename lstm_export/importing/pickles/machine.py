@@ -12,10 +12,11 @@ from typing import NoReturn
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.pickles.arguments import Arguments
-from lstm_export.importing.pickles.values import Global, Inert, OddKey
+from lstm_export.importing.pickles.values import SETS, Global, Inert, OddKey
 
 MAX_STEPS = 4_000_000
 """Opcodes in a pickle. A checkpoint needs about sixty for a tensor."""
+_MAX_CALLS = 50
 _SMALL_KEY = 1 << 32
 _OLD_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
@@ -50,6 +51,8 @@ class Machine:
         self.encoded: dict[int, tuple[str, bytes]] = {}
         """Strings turned into bytes, by identity, so that none is turned twice."""
         self.steps = 0
+        self.calls: dict[str, None] = {}
+        """Names of what would have been called, the first of them."""
 
     def broken(self, what: str) -> NoReturn:
         """Raises CheckpointError: this is no whole pickle."""
@@ -105,7 +108,11 @@ class Machine:
         value: object = NotImplemented
         if isinstance(function, Global) and function in self.rebuild:
             value = self.rebuild[function](self, arguments)
-        self.push(Inert(function, arguments) if value is NotImplemented else value)
+        if value is NotImplemented:
+            value = Inert(function, arguments)
+            if function not in SETS and len(self.calls) < _MAX_CALLS:
+                self.calls[value.name] = None
+        self.push(value)
 
     def instance(self, of: object, arguments: object) -> None:
         if not isinstance(arguments, tuple):

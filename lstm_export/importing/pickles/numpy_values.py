@@ -7,7 +7,6 @@ document by what they give, under the module names of NumPy 1 and 2.
 from __future__ import annotations
 
 import math
-import re
 from typing import TypeGuard
 
 import numpy as np
@@ -24,10 +23,10 @@ _MAX_RANK = 32
 
 
 class PickledDtype(Settable):
-    """A dtype of plain numbers; `order` is "<" or ">"."""
+    """A dtype; `order` is "<" or ">", `known` whether it is one of plain numbers."""
 
     def __init__(self, code: str, order: str) -> None:
-        self.code, self.order, self.known = code, order, True
+        self.code, self.order, self.known = code, order, code in _CODES
 
     def set_state(self, machine: Machine, state: object) -> None:
         """Takes the byte order. States of other kinds (sub-arrays, fields) make it unknown."""
@@ -91,10 +90,9 @@ def _is_shape(value: object) -> TypeGuard[tuple[int, ...]]:
 def _dtype(machine: Machine, arguments: tuple[object, ...]) -> object:
     match arguments:
         case (str() as text, *rest) if len(rest) <= 2:
-            found = re.fullmatch(r"([<>=|]?)([a-z][0-9]{1,2})", text)
-            if found is not None and found[2] in _CODES:
-                return PickledDtype(found[2], ">" if found[1] == ">" else "<")
-    return NotImplemented
+            return PickledDtype(text.lstrip("<>=|"), ">" if text[:1] == ">" else "<")
+        case _:
+            return NotImplemented
 
 
 def _reconstruct(machine: Machine, arguments: tuple[object, ...]) -> object:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lstm_export.importing.pickles.machine import Machine
-from lstm_export.importing.pickles.values import Global, Inert
+from lstm_export.importing.pickles.values import SETS, Inert
 
 Act = Callable[[Machine], None]
 
 STOP = ord(".")
-_SET, _FROZENSET = Global("builtins", "set"), Global("builtins", "frozenset")
+_SET, _FROZENSET = SETS
 
 
 def _proto(m: Machine) -> None:
@@ -126,14 +126,14 @@ def _newobj_ex(m: Machine) -> None:
 def _inst(m: Machine) -> None:
     _global(m)
     of = m.pop()
-    m.instance(of, tuple(m.to_mark()))
+    m.call(of, tuple(m.to_mark()))
 
 
 def _obj(m: Machine) -> None:
     values = m.to_mark()
     if not values:
         m.broken("an instance of nothing")
-    m.instance(values[0], tuple(values[1:]))
+    m.call(values[0], tuple(values[1:]))
 
 
 def _build(m: Machine) -> None:

@@ -15,12 +15,14 @@ def read_pickle(
     rebuild: Mapping[Global, Rebuild],
     persistent: Callable[[object], object] = Persistent,
     start: int = 0,
+    calls: dict[str, None] | None = None,
 ) -> tuple[object, int]:
     """The value of the pickle in `data` from byte `start`, and the byte after it.
 
     `rebuild` has functions of ours that stand for those which the pickle names; `persistent` turns
-    persistent ids into values. `where` names the file in messages. Raises CheckpointError where the
-    pickle is no whole one, or asks for what has no meaning as data.
+    persistent ids into values; to `calls` go the names of what would have been called. `where`
+    names the file in messages. Raises CheckpointError where the pickle is no whole one, or asks for
+    what has no meaning as data.
     """
     machine = Machine(data, where, rebuild, persistent, start)
     arguments = machine.arguments
@@ -30,4 +32,6 @@ def read_pickle(
         if act is None:
             machine.broken(f"byte {code:#04x}, which is no opcode,")
         act(machine)
+    if calls is not None:
+        calls.update(machine.calls)
     return machine.pop(), arguments.position

@@ -20,6 +20,9 @@ class Global:
         return shown(f"{self.module}.{self.name}")
 
 
+SETS = (Global("builtins", "set"), Global("builtins", "frozenset"))
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Inert:
     """What calling `function`, or making an instance of it, would have given. It was not done.

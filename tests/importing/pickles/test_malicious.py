@@ -210,6 +210,21 @@ def test_these_attacks_are_live(tmp_path: Path) -> None:
         assert marker_free.exists(), attack
 
 
+def test_nobody_is_advised_to_load_it(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"found calls of os\.system") as caught:
+        pickled_arrays.read(plain(tmp_path, call("os.system", text("true"))))
+    assert "torch.load" not in str(caught.value)
+
+
+def test_in_a_module_s_hidden_attributes_it_is_named(tmp_path: Path) -> None:
+    parameters = text("_parameters") + b"}" + text("weight") + array() + b"ss"
+    state = b"}" + parameters + text("_buffers") + b"}s" + text("_modules") + b"}s"
+    state += text("_hooks") + call("os.system", text("true")) + b"s"
+    file = pickled_arrays.read(plain(tmp_path, name("program.Net") + b")\x81" + state + b"b"))
+    assert list(file.tensors) == ["weight"]
+    assert file.notes == ("calls that were not executed: os.system",)
+
+
 def test_extension_codes_and_foreign_buffers_are_refused(tmp_path: Path) -> None:
     for body in (b"\x82\x01", b"\x83\x01\x00", b"\x84\x01\x00\x00\x00", b"\x97"):
         with pytest.raises(CheckpointError, match="nothing was executed"):
