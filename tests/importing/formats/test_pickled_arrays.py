@@ -18,8 +18,8 @@ from lstm_export.importing.formats import pickled_arrays
 from lstm_export.importing.raw import RawFile
 
 PROTOCOLS = pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-# What Python 2.7 and NumPy 1.16 wrote for {'W': numpy.array([[1., 2.]], dtype='f4')}, protocol 0
-# and 2: strings are bytes there, and the array's contents one of them.
+# {'W': numpy.array([[1., 2.]], dtype='f4')} as Python 2 would write it in protocols 0 and 2, put
+# together by hand: strings are bytes there, and the array's contents one of them.
 PYTHON_2 = (
     b"(dp0\nS'W'\np1\ncnumpy.core.multiarray\n_reconstruct\np2\n(cnumpy\nndarray\np3\n(I0\ntp4\n"
     b"S'b'\np5\ntp6\nRp7\n(I1\n(I1\nI2\ntp8\ncnumpy\ndtype\np9\n(S'f4'\np10\nI0\nI1\ntp11\nRp12\n"
