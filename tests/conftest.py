@@ -23,6 +23,15 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 # What `bench --tune` once kept on this machine must not decide how models run here.
 os.environ["LSTM_EXPORT_CACHE"] = str(Path(tempfile.gettempdir()) / "lstm-export-tests-no-cache")
 
+with contextlib.suppress(ImportError):  # the base install is tested without it
+    import hypothesis
+
+    # What CI tries is the same each time, so that what fails there is what was changed; everywhere
+    # else the examples are new ones.
+    hypothesis.settings.register_profile("ci", derandomize=True)
+    if os.environ.get("CI") == "true":
+        hypothesis.settings.load_profile("ci")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
