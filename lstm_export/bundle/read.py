@@ -84,7 +84,7 @@ def open_bundle(path: str | Path) -> Bundle:
     file = os.path.join(folder, LAYOUT.manifest)
     if not os.path.isfile(file):
         raise BundleError(f"{folder} is not a bundle: it has no {LAYOUT.manifest}")
-    manifest = Manifest.from_bytes(_read(file), file)
+    manifest = Manifest.from_bytes(read_file(file), file)
     for name in manifest.files:
         _refuse_escape(folder, name)
     return Bundle(folder, manifest)
@@ -100,7 +100,7 @@ def _refuse_escape(folder: str, name: str) -> None:
 
 def _read_checked(path: str, entry: FileEntry) -> bytes:
     _refuse_size(path, entry)
-    content = _read(path)
+    content = read_file(path)
     _refuse_change(path, entry, sha256_hex(content))
     return content
 
@@ -135,7 +135,8 @@ def pieces(path: str) -> Iterator[bytes]:
         raise BundleError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """The bytes of a file. Raises BundleError."""
     try:
         with open(path, "rb") as stream:
             return stream.read()

@@ -1,6 +1,6 @@
 """The protobuf wire format: how the bytes of a message fall into fields.
 
-Only reading, and only the shape of a message: what a field means is its reader's business. After
+Only the shape of a message: what a field means is its reader's business. After
 https://protobuf.dev/programming-guides/encoding/. Time and memory are linear in the input, and
 nothing is allocated on the word of a length field.
 """
@@ -57,6 +57,16 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value & 0xFFFF_FFFF_FFFF_FFFF, position + count + 1
     raise WireError(f"an integer that does not end after byte {position}")
+
+
+def varint(value: int) -> bytes:
+    """An integer of 0 or more as it is written: seven bits a byte, the lowest first."""
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def integer(value: int | memoryview) -> int:

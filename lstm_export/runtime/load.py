@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
-from lstm_export.bundle.read import Bundle, open_bundle
+from lstm_export.bundle.read import Bundle, open_bundle, read_file
 from lstm_export.contract import METADATA_KEY, Contract, Intervals
 from lstm_export.errors import BundleError, ContractError, OptionError
 from lstm_export.runtime.cache_folder import tuned_folder
@@ -179,7 +179,7 @@ def _from_file(
     wanted = available(providers)
     graphs = Graphs(
         {LAYOUT.model: contract.graph},
-        lambda _: external or _bytes(path),
+        lambda _: external or read_file(path),
         lambda _: path,
         providers=wanted,
         settings=settings or _measured(path, wanted),
@@ -187,14 +187,6 @@ def _from_file(
         independent_rows=contract.task == "forecast",
     )
     return _model(contract, graphs, policy)
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def _shapes(contract: Contract) -> str:

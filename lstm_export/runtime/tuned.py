@@ -16,7 +16,8 @@ from typing import Any
 
 from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.manifest import Manifest
-from lstm_export.errors import BundleError, LstmExportError
+from lstm_export.bundle.read import read_file
+from lstm_export.errors import LstmExportError
 from lstm_export.runtime.cache_folder import tuned_folder
 from lstm_export.runtime.settings import Settings, available_cores, checked
 
@@ -85,11 +86,7 @@ def model_hash(model: Manifest | str) -> str:
     if isinstance(model, Manifest):
         files = sorted(model.files.items())
         return sha256_hex("".join(f"{name} {entry.sha256}\n" for name, entry in files).encode())
-    try:
-        with open(model, "rb") as file:
-            return sha256_hex(file.read())
-    except OSError as error:
-        raise BundleError(f"cannot read {model}: {error.strerror or error}") from None
+    return sha256_hex(read_file(model))
 
 
 def machine() -> str:

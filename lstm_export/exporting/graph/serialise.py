@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from lstm_export.bundle.wire import varint
 from lstm_export.errors import ExportError
 
 LIMIT = 2**31 - 1
@@ -221,13 +222,4 @@ def _bytes(message: Any) -> bytes:
 
 def _field(number: int, pieces: tuple[Buffer, ...]) -> tuple[Buffer, ...]:
     """A field that holds bytes or a message, in protobuf's wire format."""
-    return (_varint(number << 3 | 2) + _varint(sum(map(len, pieces))), *pieces)
-
-
-def _varint(number: int) -> bytes:
-    content = bytearray()
-    while number > 0x7F:
-        content.append(number & 0x7F | 0x80)
-        number >>= 7
-    content.append(number)
-    return bytes(content)
+    return (varint(number << 3 | 2) + varint(sum(map(len, pieces))), *pieces)
