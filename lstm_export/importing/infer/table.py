@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from lstm_export.errors import CheckpointError
@@ -43,15 +43,37 @@ def tensor_table(
     `ignored` and `unused` give reasons by the names of `state.tensors`; a tensor that is in no
     step and in neither is unused as well.
     """
-    used = {
+    used = _used(state, steps)
+    harmless = {**_by_source(state, ignored), **state.ignored}
+    left = {**_by_source(state, unused), **state.unused}
+    return tuple(_rows(raw, used, harmless, left))
+
+
+def used_by(
+    table: Iterable[TensorRow], state: State, steps: Iterable[Step]
+) -> tuple[TensorRow, ...]:
+    """`table` as it is with `steps`, which may be others than those that it was made for."""
+    used = _used(state, steps)
+    return tuple(_again(row, used.get(row.name)) for row in table)
+
+
+def _again(row: TensorRow, place: tuple[str, str] | None) -> TensorRow:
+    if place is not None:
+        return replace(row, use="used", layer=place[0], role=place[1], reason="")
+    if row.use == "used":
+        reason = "none of the layers given takes it"
+        return replace(row, use="unused", layer="", role="", reason=reason)
+    return row
+
+
+def _used(state: State, steps: Iterable[Step]) -> dict[str, tuple[str, str]]:
+    """Layer and role by the names in the file."""
+    return {
         source: (step.name or step.op, role)
         for step in steps
         for role, name in step.tensors.items()
         for source in state.sources[name]
     }
-    harmless = {**_by_source(state, ignored), **state.ignored}
-    left = {**_by_source(state, unused), **state.unused}
-    return tuple(_rows(raw, used, harmless, left))
 
 
 def _rows(
