@@ -12,12 +12,13 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstm_export.importing.description import Step
 from lstm_export.importing.modules.reset_before import ResetBefore
+from lstm_export.importing.ops.arrangement import LETTERS, Arrangement, arrangement
 from lstm_export.importing.ops.op import Float, Tensors
 from lstm_export.importing.ops.recurrent import is_batch_first
 from lstm_export.importing.ops.recurrent_weights import Weights, recurrence
 
-_KERAS_GATES = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2), "rnn": (0,)}
-"""Which of Keras's gates stands where torch's do: its GRU has z, r, h, torch's r, z, n."""
+_KERAS_GATES = {"lstm": "ifgo", "gru": "zrn"}
+"""The gates as Keras stacks them: its GRU has z, r, h, torch's r, z, n."""
 
 
 class Recurrent(nn.Module):
@@ -86,10 +87,11 @@ class Recurrent(nn.Module):
 def recurrent(step: Step, tensors: Tensors) -> nn.Module:
     """The module of an lstm, gru or rnn step."""
     sizes, takes = recurrence(step, tensors), tuple(step.options.get("takes", ()))
+    arranged = arrangement(step)
+    layers = [[_torch(step.op, arranged, one) for one in layer] for layer in sizes.layers]
     if not sizes.reset_after:
-        cells: nn.RNNBase | ResetBefore = ResetBefore(sizes)
+        cells: nn.RNNBase | ResetBefore = ResetBefore(sizes.hidden_size, layers)
         return Recurrent(cells, takes, is_batch_first(step), sizes.initial)
-    layers = [[_torch(step.op, step.layout, one) for one in layer] for layer in sizes.layers]
     biased = any("bias_ih" in one or "bias_hh" in one for layer in layers for one in layer)
     options: dict[str, Any] = {
         "num_layers": len(layers),
@@ -122,30 +124,41 @@ def recurrent(step: Step, tensors: Tensors) -> nn.Module:
     return Recurrent(cells, takes, is_batch_first(step), sizes.initial)
 
 
-def _torch(op: str, layout: str, weights: Weights) -> dict[str, Float]:
-    """One layer in one direction under torch's names and in its order."""
-    if layout == "torch":
-        return dict(weights)
-    if layout == "nam":
+def _torch(op: str, arranged: Arrangement, weights: Weights) -> dict[str, Float]:
+    """One layer in one direction under torch's names and in its order, the biases that count."""
+    order = LETTERS.get(op, "")
+    if arranged.layout == "torch":
+        found = dict(weights)
+    elif arranged.layout == "nam":
         rows, columns = weights["weight"].shape
         split = columns - rows // 4
         found = {
             "weight_ih": weights["weight"][:, :split],
             "weight_hh": weights["weight"][:, split:],
         }
-        return found | ({"bias_ih": weights["bias"]} if "bias" in weights else {})
-    found = {
-        "weight_ih": _gates(op, weights["kernel"].T),
-        "weight_hh": _gates(op, weights["recurrent_kernel"].T),
+        found |= {"bias_ih": weights["bias"]} if "bias" in weights else {}
+    else:
+        order = _KERAS_GATES.get(op, "")
+        found = {"weight_ih": weights["kernel"].T, "weight_hh": weights["recurrent_kernel"].T}
+        if "bias" in weights:
+            bias = np.atleast_2d(weights["bias"])
+            found |= dict(zip(("bias_ih", "bias_hh"), bias, strict=False))
+    if arranged.bias in ("input", "none"):
+        found.pop("bias_hh", None)
+    if arranged.bias in ("recurrent", "none"):
+        found.pop("bias_ih", None)
+    if arranged.bias == "twice":
+        (only,) = (role for role in ("bias_ih", "bias_hh") if role in found)
+        found |= {"bias_ih": found[only], "bias_hh": found[only]}
+    return {
+        role: values if role == "weight_hr" else _gates(values, arranged.gates or order, op)
+        for role, values in found.items()
     }
-    if "bias" in weights:
-        bias = weights["bias"]
-        above, below = bias if bias.ndim == 2 else (bias, np.zeros_like(bias))
-        found |= {"bias_ih": _gates(op, above), "bias_hh": _gates(op, below)}
-    return found
 
 
-def _gates(op: str, rows: Float) -> Float:
-    """Keras's gates, one above the other, in torch's order."""
-    blocks = np.split(rows, len(_KERAS_GATES[op]))
-    return np.concatenate([blocks[gate] for gate in _KERAS_GATES[op]])
+def _gates(rows: Float, order: str, op: str) -> Float:
+    """Gates one above the other in the file's `order`, brought into torch's."""
+    if op not in LETTERS:
+        return rows
+    blocks = np.split(rows, len(order))
+    return np.concatenate([blocks[order.index(letter)] for letter in LETTERS[op]])

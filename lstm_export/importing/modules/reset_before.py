@@ -8,32 +8,37 @@ Cho et al. (2014), and Keras with reset_after=False::
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 
-from lstm_export.importing.ops.recurrent_weights import Recurrence
+from lstm_export.importing.ops.op import Float
 
 
 class ResetBefore(nn.Module):
-    """Layers and directions as nn.GRU has them, over (batch, sequence_length, input_size)."""
+    """Layers and directions as nn.GRU has them, over (batch, sequence_length, input_size).
 
-    def __init__(self, sizes: Recurrence) -> None:
+    `layers` holds, by layer and direction, weight_ih (3H, in), weight_hh (3H, H) and biases (3H,)
+    as far as there are any, gates r, z, n.
+    """
+
+    def __init__(self, hidden_size: int, layers: Sequence[Sequence[Mapping[str, Float]]]) -> None:
         super().__init__()
-        self.hidden_size, self.directions = sizes.hidden_size, sizes.directions
-        self.num_layers = len(sizes.layers)
-        for number, layer in enumerate(sizes.layers):
+        self.hidden_size, self.directions = hidden_size, len(layers[0])
+        self.num_layers = len(layers)
+        for number, layer in enumerate(layers):
             for way, weights in enumerate(layer):
                 end = f"_l{number}" + "_reverse" * way
-                kernel, recurrent = weights["kernel"], weights["recurrent_kernel"]
-                bias = weights.get("bias", np.zeros(kernel.shape[1]))
-                for name, value in (
-                    ("weight_ih", kernel.T),
-                    ("weight_hh", recurrent.T),
-                    ("bias", bias),
-                ):
-                    tensor = torch.tensor(value, dtype=torch.float32)
-                    self.register_parameter(name + end, nn.Parameter(tensor))
+                # The reset gate acts on the state alone, so that both biases are one.
+                bias = torch.zeros(3 * hidden_size, dtype=torch.float64)
+                for role in ("bias_ih", "bias_hh"):
+                    if role in weights:
+                        bias = bias + torch.tensor(weights[role])
+                matrices = {role: weights[role] for role in ("weight_ih", "weight_hh")}
+                for name, value in {**matrices, "bias": bias}.items():
+                    tensor = torch.as_tensor(value).to(torch.float32)
+                    self.register_parameter(name + end, nn.Parameter(tensor.contiguous()))
 
     def forward(
         self, x: Tensor, h_0: Tensor | None, lengths: Tensor | None
@@ -71,8 +76,8 @@ class ResetBefore(nn.Module):
         gates, new = recurrent[:size], recurrent[size:]
         outputs = []
         for t in range(x.size(1)):
-            x_zr, x_n = sums[:, t, :size], sums[:, t, size:]
-            z, r = torch.sigmoid(x_zr + h @ gates.T).chunk(2, -1)
+            x_rz, x_n = sums[:, t, :size], sums[:, t, size:]
+            r, z = torch.sigmoid(x_rz + h @ gates.T).chunk(2, -1)
             n = torch.tanh(x_n + (r * h) @ new.T)
             stepped = z * h + (1 - z) * n
             h = stepped if lengths is None else torch.where(valid[:, t] > 0, stepped, h)

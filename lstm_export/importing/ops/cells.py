@@ -11,6 +11,8 @@
             and SimpleRNN
     nam     weight (4H, in + H) over input and state beside each other, bias (4H,); gates i, f, g,
             o. Neural Amp Modeler's LSTM
+
+An arrangement may name another order of gates, and which of the biases count.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from lstm_export.importing.ops.activations import sigmoid
+from lstm_export.importing.ops.arrangement import Arrangement
 from lstm_export.importing.ops.op import Float
 
 State = tuple[Float, ...]
@@ -29,15 +32,16 @@ Weights = Mapping[str, Float]
 """Tensors of one layer in one direction, without the number of the layer in their roles."""
 
 
-def lstm_cell(weights: Weights, layout: str) -> Cell:
+def lstm_cell(weights: Weights, arranged: Arrangement) -> Cell:
     """c' = σ(f) ⊙ c + σ(i) ⊙ tanh(g), h' = σ(o) ⊙ tanh(c'), then W_hr h' where there is one."""
-    sums = _SUMS[layout]
+    products, (above, below) = _PRODUCTS[arranged.layout], _biases(weights, arranged)
 
     def cell(x: Float, state: State) -> State:
         h, c = state
-        i, f, g, o = np.split(sums(weights, x, h), 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
+        from_x, from_h = products(weights, x, h)
+        gates = _gates(from_x + from_h + above + below, arranged.gates or "ifgo")
+        c = sigmoid(gates["f"]) * c + sigmoid(gates["i"]) * np.tanh(gates["g"])
+        h = sigmoid(gates["o"]) * np.tanh(c)
         if "weight_hr" in weights:
             h = h @ weights["weight_hr"].T
         return h, c
@@ -45,67 +49,82 @@ def lstm_cell(weights: Weights, layout: str) -> Cell:
     return cell
 
 
-def rnn_cell(weights: Weights, layout: str, activation: str) -> Cell:
+def rnn_cell(weights: Weights, arranged: Arrangement, activation: str) -> Cell:
     """h' = tanh(W x + R h + b), or with ReLU for tanh."""
-    sums = _SUMS[layout]
-    if activation == "relu":
-        return lambda x, state: (np.maximum(sums(weights, x, state[0]), 0.0),)
-    return lambda x, state: (np.tanh(sums(weights, x, state[0])),)
+    products, (above, below) = _PRODUCTS[arranged.layout], _biases(weights, arranged)
+
+    def cell(x: Float, state: State) -> State:
+        from_x, from_h = products(weights, x, state[0])
+        sums = from_x + from_h + above + below
+        return (np.maximum(sums, 0.0) if activation == "relu" else np.tanh(sums),)
+
+    return cell
 
 
-def gru_cell(weights: Weights, layout: str, reset_after: bool) -> Cell:
+def gru_cell(weights: Weights, arranged: Arrangement, reset_after: bool) -> Cell:
     """h' = (1 − z) ⊙ n + z ⊙ h; n has the reset gate after the product with h, or before it."""
-    if layout == "torch":
-        return lambda x, state: (_torch_gru(weights, x, state[0]),)
-    return lambda x, state: (_keras_gru(weights, x, state[0], reset_after),)
+    products, (above, below) = _PRODUCTS[arranged.layout], _biases(weights, arranged)
+    order = arranged.gates or {"torch": "rzn", "keras": "zrn"}[arranged.layout]
+
+    def cell(x: Float, state: State) -> State:
+        (h,) = state
+        from_x, from_h = products(weights, x, h)
+        by_x, by_h = _gates(from_x + above, order), _gates(from_h + below, order)
+        z, r = sigmoid(by_x["z"] + by_h["z"]), sigmoid(by_x["r"] + by_h["r"])
+        if reset_after:
+            n = np.tanh(by_x["n"] + r * by_h["n"])
+        else:
+            # Only Keras has this: its columns, and its one bias, which the gate leaves alone.
+            inner = _gates(weights["recurrent_kernel"], order)["n"]
+            n = np.tanh(by_x["n"] + (r * h) @ inner + _gates(below, order)["n"])
+        return ((1 - z) * n + z * h,)
+
+    return cell
 
 
-def _torch_gru(weights: Weights, x: Float, h: Float) -> Float:
-    from_x = x @ weights["weight_ih"].T + weights.get("bias_ih", 0.0)
-    from_h = h @ weights["weight_hh"].T + weights.get("bias_hh", 0.0)
-    x_r, x_z, x_n = np.split(from_x, 3, axis=1)
-    h_r, h_z, h_n = np.split(from_h, 3, axis=1)
-    r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-    new: Float = (1 - z) * np.tanh(x_n + r * h_n) + z * h
-    return new
+def _gates(sums: Float, order: str) -> dict[str, Float]:
+    """The last axis in equal parts, by the letter of each."""
+    return dict(zip(order, np.split(sums, len(order), axis=-1), strict=True))
 
 
-def _keras_gru(weights: Weights, x: Float, h: Float, reset_after: bool) -> Float:
-    bias, recurrent = weights.get("bias"), weights["recurrent_kernel"]
-    size = h.shape[1]
-    above = 0.0 if bias is None else bias[0] if bias.ndim == 2 else bias
-    below = bias[1] if bias is not None and bias.ndim == 2 else 0.0
-    x_z, x_r, x_h = np.split(x @ weights["kernel"] + above, 3, axis=1)
-    if reset_after:
-        h_z, h_r, h_h = np.split(h @ recurrent + below, 3, axis=1)
-        z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
-        n = np.tanh(x_h + r * h_h)
+def _biases(weights: Weights, arranged: Arrangement) -> tuple[Float, Float]:
+    """What is added to the product with x and to the one with h, (G·H,) each: what counts."""
+    if arranged.layout == "torch":
+        size = len(weights["weight_hh"])
+        above, below = weights.get("bias_ih"), weights.get("bias_hh")
     else:
-        z = sigmoid(x_z + h @ recurrent[:, :size])
-        r = sigmoid(x_r + h @ recurrent[:, size : 2 * size])
-        n = np.tanh(x_h + (r * h) @ recurrent[:, 2 * size :])
-    new: Float = z * h + (1 - z) * n
-    return new
+        matrix = weights.get("recurrent_kernel")
+        size = len(weights["weight"]) if matrix is None else matrix.shape[1]
+        bias = weights.get("bias")
+        above, below = (bias[0], bias[1]) if bias is not None and bias.ndim == 2 else (bias, None)
+    zeros = np.zeros(size)
+    above, below = (zeros if part is None else part for part in (above, below))
+    return {
+        "both": (above, below),
+        "input": (above, zeros),
+        "recurrent": (zeros, below),
+        "none": (zeros, zeros),
+        # Only one of the two is there.
+        "twice": (above + below, above + below),
+    }[arranged.bias]
 
 
-def _torch_sums(weights: Weights, x: Float, h: Float) -> Float:
-    biases = weights.get("bias_ih", 0.0) + weights.get("bias_hh", 0.0)
-    sums: Float = x @ weights["weight_ih"].T + h @ weights["weight_hh"].T + biases
-    return sums
+def _torch_products(weights: Weights, x: Float, h: Float) -> tuple[Float, Float]:
+    return x @ weights["weight_ih"].T, h @ weights["weight_hh"].T
 
 
-def _keras_sums(weights: Weights, x: Float, h: Float) -> Float:
-    sums: Float = x @ weights["kernel"] + h @ weights["recurrent_kernel"] + weights.get("bias", 0.0)
-    return sums
+def _keras_products(weights: Weights, x: Float, h: Float) -> tuple[Float, Float]:
+    return x @ weights["kernel"], h @ weights["recurrent_kernel"]
 
 
-def _nam_sums(weights: Weights, x: Float, h: Float) -> Float:
-    sums: Float = np.concatenate([x, h], axis=1) @ weights["weight"].T + weights.get("bias", 0.0)
-    return sums
+def _nam_products(weights: Weights, x: Float, h: Float) -> tuple[Float, Float]:
+    width = x.shape[1]
+    return x @ weights["weight"][:, :width].T, h @ weights["weight"][:, width:].T
 
 
-_SUMS: dict[str, Callable[[Weights, Float, Float], Float]] = {
-    "torch": _torch_sums,
-    "keras": _keras_sums,
-    "nam": _nam_sums,
+_PRODUCTS: dict[str, Callable[[Weights, Float, Float], tuple[Float, Float]]] = {
+    "torch": _torch_products,
+    "keras": _keras_products,
+    "nam": _nam_products,
 }
+"""The input weights times x and the recurrent ones times h, (batch, G·H) each."""

@@ -25,14 +25,20 @@ Tensors = Mapping[str, Array]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of an op: its type (bool, int, float, str or tuple), its default, its words."""
+    """One option of an op: its type (bool, int, float, str or tuple), its default, its words.
+
+    `check`, where there is one, gives what is expected instead of a value, or None where it fits.
+    """
 
     type: type
     default: Any = None
     choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
 
     def problem(self, value: Any) -> str | None:
         """What is expected instead of `value`, or None where it fits."""
+        if self.check is not None:
+            return self.check(value)
         if self.choices and (isinstance(value, str) or self.type is str):
             return None if value in self.choices else "one of " + ", ".join(self.choices)
         if self.type is float:

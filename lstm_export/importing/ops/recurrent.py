@@ -15,6 +15,8 @@ import numpy as np
 
 from lstm_export.errors import InputError
 from lstm_export.importing.description import Step
+from lstm_export.importing.ops.arrangement import arrangement
+from lstm_export.importing.ops.arrangement import options as arrangement_options
 from lstm_export.importing.ops.cells import Cell, State, gru_cell, lstm_cell, rnn_cell
 from lstm_export.importing.ops.op import (
     Axes,
@@ -56,11 +58,12 @@ def _axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, .
 
 
 def _cell(step: Step, weights: Weights, reset_after: bool) -> Cell:
+    arranged = arrangement(step)
     if step.op == "lstm":
-        return lstm_cell(weights, step.layout)
+        return lstm_cell(weights, arranged)
     if step.op == "gru":
-        return gru_cell(weights, step.layout, reset_after)
-    return rnn_cell(weights, step.layout, step.options.get("activation", "tanh"))
+        return gru_cell(weights, arranged, reset_after)
+    return rnn_cell(weights, arranged, step.options.get("activation", "tanh"))
 
 
 def _oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array, ...]:
@@ -145,7 +148,7 @@ def _op(name: str) -> Op:
         name,
         _axes,
         _oracle,
-        {**_OPTIONS, **_OWN[name]},
+        {**_OPTIONS, **_OWN[name], **arrangement_options(name)},
         roles={layout: _roles(layout) for layout in layouts},
         takes=takes,
         outputs=3 if name == "lstm" else 2,

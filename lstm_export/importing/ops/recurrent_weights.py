@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_export.importing.description import Step
+from lstm_export.importing.ops.arrangement import arrangement, check_biases
 from lstm_export.importing.ops.op import Float, Tensors, misfit, weight
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -42,7 +43,8 @@ class Recurrence:
     """By layer, then by direction: tensors by role, in the layout of the file."""
     reset_after: bool
     initial: Mapping[str, Float]
-    """h and c to start from, (layers · directions, size), where the file has them."""
+    """h and c to start from, (layers · directions, size), where the file has them and the
+    step does not say initial=zeros."""
 
 
 def recurrence(step: Step, tensors: Tensors) -> Recurrence:
@@ -51,6 +53,7 @@ def recurrence(step: Step, tensors: Tensors) -> Recurrence:
     Raises CheckpointError for tensors that are missing, misplaced or of the wrong shape, and for
     options that they contradict.
     """
+    arrangement(step)
     found: dict[tuple[int, int], dict[str, str]] = {}
     for role in tensors:
         match = _ROLE.fullmatch(role)
@@ -77,9 +80,13 @@ def recurrence(step: Step, tensors: Tensors) -> Recurrence:
         if place == (0, 1):
             columns = input_size
         one = _layer(step, tensors, found[place], (hidden, state), columns)
+        check_biases(step, one)
         sorted_weights[place] = one
         if place == (0, 0):
             input_size = _columns(step, one, state)
+    initial = _initial(
+        step, tensors, (depth, directions), {"initial_h": state, "initial_c": hidden}
+    )
     return Recurrence(
         input_size,
         hidden,
@@ -89,7 +96,7 @@ def recurrence(step: Step, tensors: Tensors) -> Recurrence:
             tuple(sorted_weights[layer, way] for way in range(directions)) for layer in range(depth)
         ),
         _reset_after(step, sorted_weights[0, 0]),
-        _initial(step, tensors, (depth, directions), {"initial_h": state, "initial_c": hidden}),
+        initial if step.options.get("initial", "file") == "file" else {},
     )
 
 

@@ -14,6 +14,7 @@ from lstm_export.importing.layers.grammar import parse
 from lstm_export.importing.raw import RawLayer
 
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+LETTERS = {"lstm": "ifgo", "gru": "rzn"}
 Arrays = dict[str, npt.NDArray[Any]]
 
 
@@ -82,6 +83,25 @@ RECURRENT = (
 
 
 @st.composite
+def arrangements(draw: st.DrawFn, kind: str, roles: dict[str, tuple[int, ...]]) -> list[str]:
+    """Options that say how the tensors of `roles` are meant, those that fit them."""
+    options = []
+    if kind in LETTERS and draw(st.booleans()):
+        options.append(f"gates={''.join(draw(st.permutations(LETTERS[kind])))}")
+    there = {role.split("_l")[0].removesuffix("_reverse"): shape for role, shape in roles.items()}
+    biases = [role for role in ("bias_ih", "bias_hh") if role in there]
+    if "bias" in there:
+        biases = ["bias_ih", "bias_hh"][: len(there["bias"])]
+    words = ["both", "none", *(["twice"] if len(biases) == 1 else [])]
+    words += ["input"] * ("bias_ih" in biases) + ["recurrent"] * ("bias_hh" in biases)
+    if draw(st.booleans()):
+        options.append(f"bias={draw(st.sampled_from(words))}")
+    if draw(st.booleans()):
+        options.append("initial=zeros")
+    return options
+
+
+@st.composite
 def recurrent_models(
     draw: st.DrawFn, kind: str, layout: str, reset_after: bool
 ) -> tuple[Description, str]:
@@ -116,6 +136,7 @@ def recurrent_models(
         options.append(f"activation={draw(st.sampled_from(('tanh', 'relu')))}")
     if kind == "gru" and layout == "keras":
         options.append(f"reset_after={str(reset_after).lower()}")
+    options += draw(arrangements(kind, roles))
     targets = "y, h, c" if kind == "lstm" else "y, h"
     source = "x:floats(time_major=true)" if time_major else "x:floats"
     text = f"{source}{declarations}; {targets} = x > net.rnn:{kind}({', '.join(options)})"

@@ -81,6 +81,9 @@ def _options(draw: st.DrawFn, kind: str) -> dict[str, object]:
     for name, option in OPS[kind].options.items():
         if not draw(st.booleans()):
             continue
+        if name == "gates":
+            found[name] = "".join(draw(st.permutations({"lstm": "ifgo", "gru": "urn"}[kind])))
+            continue
         values: dict[type, st.SearchStrategy[object]] = {
             bool: st.booleans(),
             int: st.integers(-3, 10**6),
