@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lstm_export.bundle.read import open_bundle
-from lstm_export.exporting.bundle import export_bundle
+from lstm_export.bundling import export_bundle
 
 HERE = Path(__file__).resolve().parent
 

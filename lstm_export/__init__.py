@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from lstm_export.bundling import export_bundle as export_bundle
     from lstm_export.errors import LstmExportError as LstmExportError
-    from lstm_export.exporting.bundle import export_bundle as export_bundle
     from lstm_export.exporting.export import export_onnx as export_onnx
     from lstm_export.exporting.report import ExportReport as ExportReport
     from lstm_export.parity.verify import verify as verify
@@ -24,7 +24,7 @@ _HOMES = {
     "ExportReport": "lstm_export.exporting.report",
     "LstmExportError": "lstm_export.errors",
     "Settings": "lstm_export.runtime.settings",
-    "export_bundle": "lstm_export.exporting.bundle",
+    "export_bundle": "lstm_export.bundling",
     "export_onnx": "lstm_export.exporting.export",
     "load": "lstm_export.runtime.load",
     "verify": "lstm_export.parity.verify",

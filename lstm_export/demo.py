@@ -129,9 +129,9 @@ def _run(folder: Path, out: Path, chosen: Mapping[str, int | None], say: Say) ->
     import numpy as np
 
     from lstm_export.bench.timings import measure
+    from lstm_export.bundling import export_bundle
     from lstm_export.data.embedded import EMBEDDED
     from lstm_export.data.write import write_table
-    from lstm_export.exporting.bundle import export_bundle
     from lstm_export.parity.verify import verify
     from lstm_export.report.run_files import file_sizes
     from lstm_export.report.run_report import write_run_report

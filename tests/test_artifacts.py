@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lstm_export.bundle.read import open_bundle
-from lstm_export.exporting.bundle import export_bundle
+from lstm_export.bundling import export_bundle
 from lstm_export.parity.verify import verify
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"

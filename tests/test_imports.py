@@ -28,18 +28,19 @@ ALLOWED = {
     "nn": ("errors contract data oracle checkpoint", ""),
     "training": ("errors contract decode files data checkpoint nn", ""),
     "exporting": ("errors contract files oracle compare bundle checkpoint nn", ""),
-    "importing": ("errors contract files oracle compare", "nn exporting"),
+    "importing": ("errors contract files oracle compare", "bundle nn exporting"),
+    "bundling": ("errors bundle exporting files", "importing"),
     "runtime": ("errors contract data bundle frozen", ""),
     "parity": ("errors contract oracle compare bundle checkpoint runtime", "nn"),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
-    "doctor": ("errors contract files compare bundle", "exporting"),
-    "demo": ("errors files report", "data training exporting parity bench"),
+    "doctor": ("errors contract files compare bundle", "exporting importing"),
+    "demo": ("errors files report", "bundling data training parity bench"),
     "cli": (
         "errors contract",
-        "files data checkpoint training exporting runtime parity report inspection doctor demo "
-        "bench",
+        "files data checkpoint training exporting importing bundling runtime parity report "
+        "inspection doctor demo bench",
     ),
 }
 HEAVY = (

@@ -38,6 +38,17 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsOrigin:
+    """The file of weights that a bundle was made of: its name without folders, its format and
+    sha256; and what it was taken for, as a layer string or in words."""
+
+    file: str
+    format: str
+    sha256: str
+    taken_for: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a bundle comes from. Versions, metrics and notes are plain, for people to read."""
 
@@ -47,6 +58,7 @@ class Provenance:
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    weights: WeightsOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,8 @@ class Manifest:
         for name in ("intervals", "stream_start", "independent_rows"):
             if body[name] is None:  # as manifests were before there were any
                 del body[name]
+        if self.provenance.weights is None:
+            del body["provenance"]["weights"]
         text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         digest = sha256_hex(text.encode())
         return text.replace(f'"checksum": "{_BLANK}"', f'"checksum": "{digest}"', 1).encode()

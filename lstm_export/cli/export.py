@@ -59,7 +59,7 @@ def export(
         import torch  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(error.name or "torch", "export", "exporting") from None
-    from lstm_export.exporting.bundle import export_bundle
+    from lstm_export.bundling import export_bundle
     from lstm_export.exporting.source.example import load_example
     from lstm_export.exporting.source.factory import is_factory
 

@@ -226,7 +226,7 @@ def _write_report(result: TrainResult) -> Path | None:
     if result.was_finished and page.exists():
         return page
     try:
-        from lstm_export.exporting.bundle import export_bundle
+        from lstm_export.bundling import export_bundle
         from lstm_export.parity.verify import verify
         from lstm_export.report.run_report import write_run_report
     except ImportError as error:

@@ -15,6 +15,7 @@ from lstm_export.exporting.graph.files import written
 from lstm_export.exporting.options import IR_VERSION, OPSET_VERSION, GraphOptions
 from lstm_export.exporting.report import ExportReport, report
 from lstm_export.exporting.target import Target
+from lstm_export.exporting.verify.judge import Judge
 from lstm_export.exporting.verify.verification import Verification
 from lstm_export.exporting.verify.verify import verify_graph
 from lstm_export.files import refuse_existing
@@ -85,6 +86,7 @@ def verified(
     *,
     atol: float | None = None,
     rtol: float | None = None,
+    judge: Judge | None = None,
 ) -> Verification:
     """The verification of an exported graph; raises ParityError with all that is wrong."""
     found = verify_graph(
@@ -96,6 +98,7 @@ def verified(
         steady=True,
         atol=atol,
         rtol=rtol,
+        judge=judge,
     )
     if not found.passed:
         raise ParityError(

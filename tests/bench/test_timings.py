@@ -11,9 +11,9 @@ import torch
 from lstm_export.bench.cold_start import measure_cold_start
 from lstm_export.bench.latency import measure_latency
 from lstm_export.bench.torch_side import thread_counts
+from lstm_export.bundling import export_bundle
 from lstm_export.checkpoint import Description, write_checkpoint
 from lstm_export.contract import Column, DataOrigin, Forecast, Recurrent, Scaling, Window
-from lstm_export.exporting.bundle import export_bundle
 from lstm_export.nn.forecaster import Forecaster
 
 X = np.zeros((1, 6, 1), dtype=np.float32)

@@ -16,10 +16,10 @@ import torch
 from lstm_export.bundle.golden import GoldenCase, read_golden
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.read import open_bundle
+from lstm_export.bundling import export_bundle
 from lstm_export.checkpoint import Description, write_checkpoint
 from lstm_export.contract import Column, DataOrigin, Forecast, Recurrent, Scaling, Window
 from lstm_export.errors import CheckpointError, ExportError, OutputError
-from lstm_export.exporting.bundle import export_bundle
 from lstm_export.exporting.bundles import run_bundle as exporting
 from lstm_export.exporting.bundles.check import settle_golden
 from lstm_export.nn.forecaster import Forecaster

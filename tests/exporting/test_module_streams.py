@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import open_bundle
+from lstm_export.bundling import export_bundle
 from lstm_export.compare.tensors import compare_outputs
 from lstm_export.contract import METADATA_KEY, SEQUENCE_LENGTH, Contract
 from lstm_export.errors import ExportError, OptionError
-from lstm_export.exporting.bundle import export_bundle
 from lstm_export.exporting.exported import exported, ready
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.streams.mixing import mixing_places

@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
 
     def make(kind: str) -> Made:
         if kind not in done:
-            from lstm_export.exporting.bundle import export_bundle
+            from lstm_export.bundling import export_bundle
 
             folder = tmp_path_factory.mktemp(kind)
             run = write_run(folder / "run", kind)

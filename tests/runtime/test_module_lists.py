@@ -15,8 +15,8 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lstm_export.bundling import export_bundle
 from lstm_export.errors import InputError
-from lstm_export.exporting.bundle import export_bundle
 from lstm_export.runtime import graph_model, module_long, module_rows
 from lstm_export.runtime.graph_model import GraphModel
 from lstm_export.runtime.load import load

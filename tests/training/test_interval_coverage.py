@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_export.exporting.bundle import export_bundle
+from lstm_export.bundling import export_bundle
 from lstm_export.runtime.forecast_model import ForecastModel
 from lstm_export.runtime.intervals import ForecastInterval
 from lstm_export.runtime.load import load_forecaster

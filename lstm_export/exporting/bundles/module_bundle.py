@@ -16,6 +16,7 @@ from lstm_export.bundle.write import write_bundle
 from lstm_export.errors import ExportError
 from lstm_export.exporting.bundles.check import settle_golden
 from lstm_export.exporting.bundles.module_card import module_card
+from lstm_export.exporting.bundles.module_origin import ModuleOrigin
 from lstm_export.exporting.bundles.versions import versions
 from lstm_export.exporting.export import verified
 from lstm_export.exporting.exported import Exported, exported, ready
@@ -36,19 +37,26 @@ def export_module_bundle(
     *,
     stream: bool | None,
     force: bool,
+    origin: ModuleOrigin | None = None,
 ) -> Manifest:
     """`module`, called as `module(*args, **kwargs)`, as a bundle at `path`; returns its manifest.
 
     `stream` as for `export_bundle`. Raises what `export_onnx` raises.
     """
+    origin = ModuleOrigin(type(module).__name__) if origin is None else origin
     with ready(module) as state:
         result = exported(state, args, kwargs, options)
         content = serialise(result.model)
-        verified(module, result, content)
+        verified(module, result, content, judge=origin.judge)
         candidates = golden_candidates(
-            module, result.call, result.contract.graph, lengths=result.lengths
+            module,
+            result.call,
+            result.contract.graph,
+            lengths=result.lengths,
+            judge=origin.judge,
         )
         streamed, notes = _stream(module, result, options, stream)
+        notes = (*origin.notes, *notes)
         independent = rows_are_independent(module, result.call, result.contract.graph)
         graphs = {LAYOUT.model: content}
         specs = {LAYOUT.model: result.contract.graph}
@@ -62,13 +70,15 @@ def export_module_bundle(
         opset_version=options.opset_version,
         ir_version=options.ir_version,
         files={},
-        provenance=Provenance(source_kind="module", versions=versions(), notes=notes),
+        provenance=Provenance(
+            origin.kind, versions=versions(), notes=notes, weights=origin.weights
+        ),
         variants={"float32": LAYOUT.model},
         parity=parity,
         stream_start=None if streamed is None else streamed.contract.stream_start,
         independent_rows=independent,
     )
-    card = module_card(type(module).__name__, specs, notes, parity)
+    card = module_card(origin.name, specs, notes, parity, origin.weights)
     contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
     return write_bundle(path, manifest, contents, force=force)
 

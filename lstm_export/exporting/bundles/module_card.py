@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.bundle.manifest import ParitySummary
+from lstm_export.bundle.manifest import ParitySummary, WeightsOrigin
 from lstm_export.contract import GraphSpec
 from lstm_export.exporting.bundles.card import markdown, render_card
 
 
 def module_card(
-    name: str, graphs: Mapping[str, GraphSpec], notes: Sequence[str], parity: ParitySummary
+    name: str,
+    graphs: Mapping[str, GraphSpec],
+    notes: Sequence[str],
+    parity: ParitySummary,
+    weights: WeightsOrigin | None = None,
 ) -> str:
-    """The card of the module class `name`, exported with `notes`."""
+    """The card of the module `name`, exported with `notes`; made of `weights` if not of code."""
     graph = graphs[LAYOUT.model]
     streamed = _streamed(graphs[LAYOUT.stream]) if LAYOUT.stream in graphs else []
     inputs = [spec.name for spec in graph.inputs]
@@ -27,6 +31,8 @@ def module_card(
         first=graph.inputs[0],
         names=", ".join(inputs),
         parity=parity,
+        source=None if weights is None else markdown(f"{weights.file} ({weights.format})"),
+        taken_for=None if weights is None else markdown(weights.taken_for),
     )
 
 

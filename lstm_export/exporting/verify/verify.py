@@ -26,6 +26,7 @@ from lstm_export.exporting.unchanged.kept import eval_mode, kept
 from lstm_export.exporting.unchanged.quiet import no_warnings
 from lstm_export.exporting.unchanged.single_thread import single_thread
 from lstm_export.exporting.verify.integers import by_torch, exact_again
+from lstm_export.exporting.verify.judge import Judge, misreading
 from lstm_export.exporting.verify.promises import baked, broken_promises
 from lstm_export.exporting.verify.reference import Arrays, Eager
 from lstm_export.exporting.verify.session import Session
@@ -63,13 +64,15 @@ def verify_graph(
     steady: bool = False,
     atol: float | None = None,
     rtol: float | None = None,
+    judge: Judge | None = None,
 ) -> Verification:
     """`model`, a file or its bytes, run in onnxruntime against `module` under the parity rule.
 
     `graph` describes the file; inputs named in `lengths` are lengths of sequences, and a
     module that is known to be `steady` is not asked twice. With `atol` or
-    `rtol` these hold instead of the rule. The module comes back as it was. What is wrong stands in
-    the result: nothing is raised but OptionError for a tolerance that makes no sense.
+    `rtol` these hold instead of the rule. With a `judge` the reference is its answers, and the
+    module in float64 has to give them as well. The module comes back as it was. What is wrong
+    stands in the result: nothing is raised but OptionError for a tolerance that makes no sense.
     """
     rule = describe(atol, rtol)
     found = _Findings()
@@ -87,6 +90,8 @@ def verify_graph(
         with eager.float64():
             for case in cases:
                 case.reference = _reference(eager, case, found)
+                if judge is not None:
+                    case.reference = _judged(judge, trials, case, found)
         with eager.float32():
             for case in cases:
                 _judge(case, eager, session, graph, trials, found, atol, rtol)
@@ -165,6 +170,16 @@ def _reference(eager: Eager, case: _Case, found: _Findings) -> Arrays | None:
         )
         return None
     return {name: by_torch(exact[name], value) for name, value in case.torch.items()}
+
+
+def _judged(judge: Judge, trials: Trials, case: _Case, found: _Findings) -> Arrays:
+    """The judge's answers, once it is known what the module has to say to them."""
+    wanted = dict(judge(trials.feeds(case.trial)))
+    if case.reference is None:
+        found.failures.append(f"at {case.trial.name}: the torch module does not run in float64")
+    elif wrong := misreading(case.trial.name, case.reference, wanted, case.torch):
+        found.failures.append(wrong)
+    return wanted
 
 
 def _judge(

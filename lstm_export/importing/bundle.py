@@ -1,0 +1,108 @@
+"""A file of weights as a bundle: understood, built, and proved three ways before it is written.
+
+The oracle computes in float64 from the raw tensors in the layout of their file; the torch module
+has to give the same in float64, and the ONNX files the same under the parity rule.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lstm_export.errors import MissingExtraError
+from lstm_export.importing.build import build
+from lstm_export.importing.description import Description
+from lstm_export.importing.example import example
+from lstm_export.importing.pickles.values import shown
+from lstm_export.importing.reference import run
+from lstm_export.importing.understand import understand
+
+if TYPE_CHECKING:
+    from lstm_export.bundle.manifest import Manifest
+    from lstm_export.exporting.bundles.module_origin import ModuleOrigin
+    from lstm_export.exporting.target import Target
+    from lstm_export.importing.understand import Understood
+
+_LONGEST = 2000
+
+
+def export_weights(
+    source: str | Path,
+    path: str | Path,
+    *,
+    key: str | None = None,
+    layers: str | None = None,
+    allow_unused: bool = False,
+    expect: Sequence[str | Path] = (),
+    atol: float | None = None,
+    target: Target = "portable",
+    stream: bool | None = None,
+    force: bool = False,
+) -> Manifest:
+    """The model in the file `source` as a bundle at `path`; returns its manifest.
+
+    `key`, `layers` and `allow_unused` as for `understand`. `expect` are files of the user's own
+    inputs and outputs, which the model has to give, within `atol` where that is given. Raises
+    CheckpointError and OptionError as `understand` does, ParityError if one of the three ways
+    disagrees with another or with `expect`, ExportError, OutputError and MissingExtraError.
+    """
+    understood = understand(source, key=key, layers=layers, allow_unused=allow_unused)
+    try:
+        import torch
+
+        from lstm_export.exporting.bundles.module_bundle import export_module_bundle
+        from lstm_export.exporting.options import GraphOptions
+    except ImportError as error:
+        purpose = "exporting weights"
+        raise MissingExtraError(error.name or "torch", "export", purpose) from None
+    module = build(understood.description)
+    args = tuple(torch.from_numpy(array) for array in example(understood.description).values())
+    return export_module_bundle(
+        module,
+        Path(path),
+        args,
+        None,
+        GraphOptions(target=target),
+        stream=stream,
+        force=force,
+        origin=_origin(Path(source), understood),
+    )
+
+
+def judge(
+    description: Description, inputs: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """What the source says: `run`, on whatever numbers."""
+    with np.errstate(all="ignore"):
+        return run(description, inputs)
+
+
+def _origin(source: Path, understood: Understood) -> ModuleOrigin:
+    from lstm_export.bundle.manifest import WeightsOrigin
+    from lstm_export.exporting.bundles.module_origin import ModuleOrigin
+
+    weights = WeightsOrigin(source.name, understood.raw.format, digest(source), understood.text)
+    unused = [
+        f"unused: {row.name}, {row.reason}" for row in understood.table if row.use == "unused"
+    ]
+    assumed = [f"assumed: {sentence}" for sentence in understood.assumptions]
+    notes = (*understood.notes, *assumed, *unused)
+    return ModuleOrigin(
+        source.name,
+        "checkpoint",
+        weights,
+        tuple(shown(note, _LONGEST) for note in notes),
+        functools.partial(judge, understood.description),
+    )
+
+
+def digest(path: Path) -> str:
+    """The sha256 of the file at `path`, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
