@@ -81,7 +81,8 @@ def _given(against: str) -> TorchModel:
         return TorchModel(build(read_checkpoint(path)), "", exact=True)
     if path.is_dir():
         raise OptionError(f"--against {against}: that folder is no training run")
-    from lstm_export.exporting.source.factory import is_factory, load_factory
+    from lstm_export.exporting.source.factory import load_factory
+    from lstm_export.exporting.source.spelling import is_factory
 
     if not is_factory(against):
         raise OptionError(f"--against {against}: expected a run folder, or model.py:name")

@@ -14,6 +14,13 @@ _UTF_8 = ("utf-8", "utf8")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", metavar="NAME", help="Of several models in a file of weights, this one."),
+]
+AllowUnused = Annotated[
+    bool, typer.Option("--allow-unused", help="Leave tensors of the file that nothing uses.")
+]
 
 
 def say(message: str) -> None:

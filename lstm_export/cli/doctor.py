@@ -63,9 +63,10 @@ def doctor(
     """
     from lstm_export.doctor.limits.known import TRIED
     from lstm_export.doctor.runtimes import read_runtime
+    from lstm_export.exporting.source.spelling import is_factory
 
     asked = [read_runtime(name) for name in runtimes.split(",")] if runtimes else []
-    if _is_python(source):
+    if is_factory(source):
         _need_torch()
         from lstm_export.doctor.module import diagnose_module
 
@@ -94,11 +95,6 @@ def doctor(
         _show_graphs(graphs, asked=bool(asked))
     # Unasked, that some runtime somewhere refuses a graph is news and no failure.
     return 1 if asked and graphs.blocked else 0
-
-
-def _is_python(source: str) -> bool:
-    name = source.rpartition(":")[0] or source
-    return name.endswith(".py") or source.endswith(".py")
 
 
 def _need_torch() -> None:

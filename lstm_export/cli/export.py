@@ -3,23 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstm_export.cli.console import Force, Json, emit, emit_json, say
+from lstm_export.cli.console import AllowUnused, Force, Json, Key, emit, emit_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lstm_export.bundle.manifest import Manifest
 
 
 def export(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="A finished training run, or model.py:name for a module."
+            metavar="SOURCE",
+            help="A training run, a file of weights, or model.py:name for a module.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write, a folder.")],
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            "--layers",
+            metavar="LAYERS",
+            help='What the weights are: "emb:embedding, lstm, last, fc:linear", or a .toml file.',
+        ),
+    ] = None,
+    key: Key = None,
+    allow_unused: AllowUnused = False,
+    expect: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--expect",
+            metavar="FILE",
+            help="Inputs and outputs that it has to give: an npz; or a CSV of each, given twice.",
+        ),
+    ] = None,
+    atol: Annotated[
+        float | None, typer.Option("--atol", help="A fixed tolerance for --expect.")
+    ] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(
+            "--module",
+            metavar="FILE.py:NAME",
+            help="Your own module for the weights. The file is run.",
+        ),
+    ] = None,
+    kwargs: Annotated[
+        str | None,
+        typer.Option("--kwargs", metavar="JSON", help="What the module is made with, as JSON."),
+    ] = None,
+    run_torchscript: Annotated[
+        bool,
+        typer.Option(
+            "--run-torchscript", help="Convert a TorchScript's whole function. The file is run."
+        ),
+    ] = False,
     weights: Annotated[
-        Path | None, typer.Option("--weights", help="The module's weights, a checkpoint.")
+        Path | None, typer.Option("--weights", help="The weights of model.py:name, any format.")
     ] = None,
     example_shape: Annotated[
         list[str] | None,
@@ -42,51 +87,59 @@ def export(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Export a training run, or any module with recurrent layers, as a bundle.
+    """Export a training run, anybody's weights, or any module with recurrent layers, as a bundle.
 
-    model.py:name is a function or class in a Python file of yours, which is run, that gives the
-    module. Without --example-shape its input is guessed from its first layers.
+    Weights are read from PyTorch checkpoints and whole pickled modules, safetensors, npz, JSON,
+    TorchScript, pt2 and audio plug-in models, by their content; nothing in a file is run. `inspect`
+    shows what would be understood. model.py:name is a function or class in a Python file of yours,
+    which is run, that gives the module; without --example-shape its input is guessed.
 
     With --json: bundle, files (name to bytes and sha256), graphs (inputs and outputs with their
-    axes), opset_version, ir_version, parity, notes.
+    axes), opset_version, ir_version, parity, weights (file, format, sha256, taken_for; null for
+    other sources), notes.
     """
     from dataclasses import asdict
 
-    from lstm_export.errors import MissingExtraError, OptionError
-
-    try:
-        import onnx  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(error.name or "torch", "export", "exporting") from None
+    given = {
+        "--layers": layers,
+        "--key": key,
+        "--allow-unused": allow_unused or None,
+        "--expect": expect or None,
+        "--atol": atol,
+        "--module": module,
+        "--kwargs": kwargs,
+        "--run-torchscript": run_torchscript or None,
+        "--weights": weights,
+        "--example-shape": example_shape or None,
+        "--stream": stream,
+    }
+    kind = _kind(source, module, run_torchscript)
+    _refuse_others(kind, source, [name for name, value in given.items() if value is not None])
+    _need_exporting()
     from lstm_export.bundling import export_bundle
-    from lstm_export.exporting.source.example import load_example
-    from lstm_export.exporting.source.factory import is_factory
 
-    if is_factory(source):
-        example = load_example(source, weights, example_shape or ())
-        if weights is None:
-            say("no --weights: the module has the weights that its code gave it")
-        if example.guessed:
-            say(f"no --example-shape: guessed {' '.join(example.lines)}")
+    common: dict[str, Any] = {"target": target, "force": force}
+    if kind in (_MODULE, _INTO_MODULE):
+        from lstm_export.importing.own_module import OwnModule, export_own_module
+
+        file = weights if module is None else Path(source)
+        options = _keywords(kwargs)
+        own = OwnModule(module or source, options, example_shape or (), file, key, allow_unused)
+        manifest = export_own_module(own, out, stream=stream, say=say, **common)
+    elif kind == _WEIGHTS:
         manifest = export_bundle(
-            example.module,
+            source,
             out,
-            args=example.args,
-            kwargs=example.kwargs,
-            target=target,  # type: ignore[arg-type]  # checked there
+            layers=layers,
+            key=key,
+            allow_unused=allow_unused,
+            expect=expect or (),
+            atol=atol,
             stream=stream,
-            force=force,
-        )
-    elif weights is not None or example_shape or stream is not None:
-        raise OptionError(
-            "--weights, --example-shape and --stream are for a module, as model.py:name; "
-            f"{source} is a run"
+            **common,
         )
     else:
-        manifest = export_bundle(source, out, target=target, force=force)  # type: ignore[arg-type]
-    parity = manifest.parity
-    assert parity is not None
+        manifest = export_bundle(source, out, **common)
     if json:
         emit_json(
             {
@@ -95,23 +148,100 @@ def export(
                 "graphs": {name: asdict(graph) for name, graph in manifest.graphs.items()},
                 "opset_version": manifest.opset_version,
                 "ir_version": manifest.ir_version,
-                "parity": asdict(parity),
+                "parity": asdict(manifest.parity) if manifest.parity else None,
+                "weights": asdict(origin) if (origin := manifest.provenance.weights) else None,
                 "notes": list(manifest.provenance.notes),
             }
         )
         return
-    emit(f"bundle    {out}")
+    for line in _lines(out, manifest):
+        emit(line)
+    emit(f"next      lstm-export verify {out}{f' --against {source}' if kind == _RUN else ''}")
+
+
+_RUN, _WEIGHTS = "a training run", "a file of weights"
+_MODULE, _INTO_MODULE = "a module, as model.py:name", "a file of weights with --module"
+_SCRIPT = "a TorchScript with --run-torchscript"
+_TAKES = {
+    _RUN: (),
+    _WEIGHTS: ("--layers", "--key", "--allow-unused", "--expect", "--atol", "--stream"),
+    _MODULE: (
+        *("--weights", "--kwargs", "--example-shape", "--key", "--allow-unused", "--stream"),
+    ),
+    _INTO_MODULE: (
+        *("--module", "--kwargs", "--example-shape", "--key", "--allow-unused", "--stream"),
+    ),
+    _SCRIPT: ("--run-torchscript", "--example-shape", "--stream"),
+}
+
+
+def _kind(source: str, module: str | None, run_torchscript: bool) -> str:
+    """What the source is, by how it is written and what is there."""
+    from lstm_export.exporting.source.spelling import is_factory
+
+    if is_factory(source):
+        return _MODULE
+    if Path(source).is_dir():
+        return _RUN
+    if run_torchscript:
+        return _SCRIPT
+    return _WEIGHTS if module is None else _INTO_MODULE
+
+
+def _refuse_others(kind: str, source: str, given: Sequence[str]) -> None:
+    """Raises OptionError for an option that the kind of source does not take."""
+    from lstm_export.errors import OptionError
+
+    for name in given:
+        if name not in _TAKES[kind]:
+            fitting = " or ".join(each for each, names in _TAKES.items() if name in names)
+            raise OptionError(f"{name} is for {fitting}; {source} is {kind}")
+
+
+def _keywords(text: str | None) -> dict[str, Any]:
+    """--kwargs as a dict; raises OptionError if it is no JSON object."""
+    from json import loads
+
+    from lstm_export.errors import OptionError
+
+    if text is None:
+        return {}
+    try:
+        value = loads(text)
+    except (ValueError, RecursionError) as error:
+        raise OptionError(
+            f"--kwargs: expected a JSON object, '{{\"hidden\": 30}}', got {text}: {error}"
+        ) from None
+    if not isinstance(value, dict):
+        raise OptionError(f"--kwargs: expected a JSON object, got {text}")
+    return value
+
+
+def _need_exporting() -> None:
+    from lstm_export.errors import MissingExtraError
+
+    try:
+        import onnx  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(error.name or "torch", "export", "exporting") from None
+
+
+def _lines(out: Path, manifest: Manifest) -> Iterator[str]:
+    parity, weights = manifest.parity, manifest.provenance.weights
+    assert parity is not None
+    yield f"bundle    {out}"
     for name, entry in manifest.files.items():
-        emit(f"          {name:<12} {entry.bytes:>9,} bytes")
+        yield f"          {name:<12} {entry.bytes:>9,} bytes"
     for name, graph in manifest.graphs.items():
         for end, specs in (("in", graph.inputs), ("out", graph.outputs)):
             for spec in specs:
-                emit(f"{name:<12}  {end:<3}  {spec}")
+                yield f"{name:<12}  {end:<3}  {spec}"
+    if weights is not None:
+        yield f"weights   {weights.file} ({weights.format}), taken for {weights.taken_for}"
     for note in manifest.provenance.notes:
-        emit(f"note      {note}")
-    emit(
+        yield f"note      {note}"
+    yield (
         f"parity    {parity.cases} cases within the rule; worst error {parity.worst_error:.2g} "
         f"(bound {parity.worst_bound:.2g}), torch's own {parity.torch_error:.2g}"
     )
-    against = "" if is_factory(source) else f" --against {source}"
-    emit(f"next      lstm-export verify {out}{against}")

@@ -98,12 +98,15 @@ def diagnose_module(
     """The module that `file.py:name` gives, diagnosed; its code is run.
 
     Without `example_shapes` an input is guessed from its first layers. `say` is told what takes
-    time. Raises what load_example raises.
+    time. Raises what load_example and load_into raise.
     """
     from lstm_export.exporting.audit.registration import unregistered
     from lstm_export.exporting.source.example import load_example
+    from lstm_export.importing.into_module import load_into
 
-    example = load_example(source, weights, example_shapes)
+    example = load_example(source, example_shapes)
+    if weights is not None:
+        load_into(example.module, weights)
     module, lines = example.module, example.lines
     outcomes = []
     for exporter in EXPORTERS if stock else ():

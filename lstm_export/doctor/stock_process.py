@@ -36,14 +36,14 @@ def main(asked: str, answered: str) -> None:
     from lstm_export.doctor.stock_judge import judge_file, reason
     from lstm_export.exporting.source.example_inputs import example_arguments
     from lstm_export.exporting.source.factory import load_factory
-    from lstm_export.exporting.source.weights_file import load_weights
     from lstm_export.exporting.tracing.call import describe_call
     from lstm_export.exporting.tracing.eager_axes import varying_axes
+    from lstm_export.importing.into_module import load_into
 
     torch.manual_seed(0)
     module = load_factory(request["source"]).eval()
     if request["weights"] is not None:
-        load_weights(module, Path(request["weights"]))
+        load_into(module, request["weights"])
     args, kwargs = example_arguments(module, request["example_shapes"])
     call = describe_call(module, args, kwargs, integers_vary=False)
     groups = varying_axes(module, call)

@@ -7,7 +7,6 @@ has to give the same in float64, and the ONNX files the same under the parity ru
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from lstm_export.errors import MissingExtraError
 from lstm_export.importing.build import build
 from lstm_export.importing.description import Description
 from lstm_export.importing.example import example
+from lstm_export.importing.origin import weights_origin
 from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.reference import run
 from lstm_export.importing.understand import understand
@@ -84,10 +84,9 @@ def judge(
 
 
 def _origin(source: Path, understood: Understood) -> ModuleOrigin:
-    from lstm_export.bundle.manifest import WeightsOrigin
     from lstm_export.exporting.bundles.module_origin import ModuleOrigin
 
-    weights = WeightsOrigin(source.name, understood.raw.format, digest(source), understood.text)
+    weights = weights_origin(source, understood.raw.format, understood.text)
     unused = [
         f"unused: {row.name}, {row.reason}" for row in understood.table if row.use == "unused"
     ]
@@ -100,9 +99,3 @@ def _origin(source: Path, understood: Understood) -> ModuleOrigin:
         tuple(shown(note, _LONGEST) for note in notes),
         functools.partial(judge, understood.description),
     )
-
-
-def digest(path: Path) -> str:
-    """The sha256 of the file at `path`, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""`file.py:name`, its weights and its example inputs, as people write them."""
+"""`file.py:name` and its example inputs, as people write them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lstm_export.errors import CheckpointError, ExportError, OptionError
+from lstm_export.errors import ExportError, OptionError
 from lstm_export.exporting.source.example_inputs import example_arguments
-from lstm_export.exporting.source.factory import is_factory, load_factory
+from lstm_export.exporting.source.factory import load_factory
 from lstm_export.exporting.source.guessed_inputs import guess_arguments
-from lstm_export.exporting.source.weights_file import load_weights
+from lstm_export.exporting.source.spelling import is_factory
 
 SOURCE = """
 import sys
@@ -103,7 +102,7 @@ def test_a_function_a_class_and_an_instance(
         (":leaves", ExportError, r"net\.py:30: .*ended the program \(SystemExit: 3\)"),
         (":nothing", ExportError, r"nothing\(\) gave nothing \(None\)"),
         (":pair", ExportError, r"gave a tuple of Net, Tensor; expected a torch\.nn\.Module"),
-        (":needs", OptionError, "needs the arguments size: name a function that takes none"),
+        (":needs", OptionError, "needs the arguments size: give them as --kwargs"),
         (":Sized", OptionError, "needs the arguments hidden"),
     ],
 )
@@ -152,75 +151,6 @@ def test_imports_beside_the_file_and_within_its_package(tmp_path: Path) -> None:
 def test_what_is_written_as_a_factory() -> None:
     assert all(map(is_factory, ("a.py", "a.py:f", "/x y/a.py:C.f", r"C:\x\a.py:f")))
     assert not any(map(is_factory, ("bundle", "a.onnx", "a.pyc", "runs/py", "a.py:b:c")))
-
-
-class Wrapped(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.rnn = nn.LSTM(3, 4, batch_first=True)
-        self.norm = nn.BatchNorm1d(4)
-
-
-def weights(seed: int = 1) -> dict[str, Tensor]:
-    torch.manual_seed(seed)
-    return Wrapped().state_dict()
-
-
-@pytest.mark.parametrize("nested", ["", "state_dict", "model_state_dict", "model", "net"])
-@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module._orig_mod."])
-def test_weights_are_found_where_checkpoints_keep_them(
-    tmp_path: Path, nested: str, prefix: str
-) -> None:
-    state = {prefix + name: tensor for name, tensor in weights().items()}
-    saved = {nested: state, "epoch": 3, "loss": torch.tensor(0.5)} if nested else state
-    torch.save(saved, tmp_path / "w.pt")
-    module = Wrapped()
-    load_weights(module, tmp_path / "w.pt")
-    assert all(torch.equal(value, weights()[name]) for name, value in module.state_dict().items())
-
-
-def test_weights_of_safetensors_and_of_the_old_format(tmp_path: Path) -> None:
-    save_file(weights(), tmp_path / "w.safetensors")
-    torch.save(weights(), tmp_path / "w.pth", _use_new_zipfile_serialization=False)
-    for name in ("w.safetensors", "w.pth"):
-        module = Wrapped()
-        load_weights(module, tmp_path / name)
-        assert torch.equal(module.rnn.weight_ih_l0, weights()["rnn.weight_ih_l0"])
-
-
-def test_every_mismatch_of_weights_is_in_one_message(tmp_path: Path) -> None:
-    state = weights()
-    state["extra.weight"] = state.pop("rnn.bias_ih_l0")
-    state["rnn.weight_hh_l0"] = torch.zeros(8, 2)
-    torch.save(state, tmp_path / "w.pt")
-    module = Wrapped()
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-    with pytest.raises(CheckpointError) as caught:
-        load_weights(module, tmp_path / "w.pt")
-    assert str(caught.value).endswith(
-        "w.pt does not fit Wrapped: missing rnn.bias_ih_l0; not in the module: extra.weight; "
-        "rnn.weight_hh_l0 is (8, 2), the module's is (16, 4)"
-    )
-    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
-
-
-def test_files_without_usable_weights(tmp_path: Path) -> None:
-    torch.save(Wrapped(), tmp_path / "whole.pt")
-    torch.save({"epoch": 3}, tmp_path / "none.pt")
-    torch.save(torch.zeros(3), tmp_path / "tensor.pt")
-    (tmp_path / "text.pt").write_text("no weights")
-    (tmp_path / "text.safetensors").write_text("no weights")
-    for name, message in (
-        ("whole.pt", "would run code"),
-        ("none.pt", "holds no weights"),
-        ("tensor.pt", "holds no weights"),
-        ("text.pt", "would run code|not a torch checkpoint"),
-        ("text.safetensors", "not a whole safetensors file"),
-        ("absent.pt", "there is no such file"),
-    ):
-        with pytest.raises(CheckpointError, match=message) as caught:
-            load_weights(Wrapped(), tmp_path / name)
-        assert "\n" not in str(caught.value)
 
 
 class Called(nn.Module):

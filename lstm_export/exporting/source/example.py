@@ -1,10 +1,9 @@
-"""A module named on the command line, with its weights and an example of its arguments."""
+"""A module named on the command line, and an example of its arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -13,7 +12,6 @@ from lstm_export.errors import OptionError
 from lstm_export.exporting.source.example_inputs import example_arguments
 from lstm_export.exporting.source.factory import load_factory
 from lstm_export.exporting.source.guessed_inputs import guess_arguments
-from lstm_export.exporting.source.weights_file import load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +27,22 @@ class Example:
     guessed: bool
 
 
-def load_example(source: str, weights: Path | None, shapes: Sequence[str]) -> Example:
-    """The module that `source`, as model.py:name, gives; its code is run.
+def load_example(
+    source: str, shapes: Sequence[str], options: Mapping[str, Any] | None = None
+) -> Example:
+    """The module that `source`, as model.py:name, gives, called with `options`; its code is run.
 
-    Without `weights` it has those that its code gave it, without `shapes` its example is guessed
-    from its first layers. Raises OptionError, ExportError or CheckpointError where one of the three
-    makes no sense, OptionError where no example can be guessed.
+    Without `shapes` its example is guessed from its first layers. Raises OptionError or ExportError
+    where one of the three makes no sense, OptionError where no example can be guessed.
     """
-    module = load_factory(source).eval()
-    if weights is not None:
-        load_weights(module, weights)
+    return with_example(source, load_factory(source, options).eval(), shapes)
+
+
+def with_example(source: str, module: nn.Module, shapes: Sequence[str]) -> Example:
+    """`module`, which `source` is for people, and its example, from `shapes` or guessed.
+
+    Raises OptionError as `load_example` does.
+    """
     if shapes:
         args, kwargs = example_arguments(module, shapes)
         return Example(module, args, kwargs, tuple(shapes), guessed=False)

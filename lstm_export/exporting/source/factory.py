@@ -1,7 +1,7 @@
 """`path/to/file.py:name` as a module: the user's own code, run because the user named it.
 
-The name is a function without required arguments that gives an nn.Module, a module class that can
-be made without arguments, or a module that the file holds. The file runs as it would for `python
+The name is a function that gives an nn.Module or a module class, either called with the arguments
+that the user gave, or a module that the file holds. The file runs as it would for `python
 file.py`: its folder is on sys.path, and a file inside a package may import relatively. What it
 prints goes to stderr, since stdout may be a document for machines.
 """
@@ -9,13 +9,13 @@ prints goes to stderr, since stdout may be a document for machines.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,22 +23,16 @@ from typing import Any
 from torch import nn
 
 from lstm_export.errors import ExportError, OptionError
-
-_SOURCE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>[^:]*))?")
-
-
-def is_factory(source: str) -> bool:
-    """Whether `source` is written as a Python file, with or without a name in it."""
-    return _SOURCE.fullmatch(source) is not None
+from lstm_export.exporting.source.spelling import SOURCE
 
 
-def load_factory(source: str) -> nn.Module:
-    """The module that `file.py:name` gives, as the file made it.
+def load_factory(source: str, options: Mapping[str, Any] | None = None) -> nn.Module:
+    """The module that `file.py:name` gives, as the file made it; called with `options` by name.
 
-    Raises OptionError if there is no such file or name, ExportError if the code raises, exits, or
-    gives something else.
+    Raises OptionError if there is no such file or name, or the options are not its own;
+    ExportError if the code raises, exits, or gives something else.
     """
-    match = _SOURCE.fullmatch(source)
+    match = SOURCE.fullmatch(source)
     if match is None:
         raise OptionError(f"expected a Python file and a name in it, model.py:build; got {source}")
     path, name = Path(match["file"]), match["name"] or ""
@@ -52,15 +46,20 @@ def load_factory(source: str) -> nn.Module:
         if not hasattr(found, part):
             raise OptionError(f"{path} has no {name!r}.{_candidates(path, content)}")
         found = getattr(found, part)
+    given = dict(options or {})
     if isinstance(found, nn.Module):
+        if given:
+            raise OptionError(
+                f"{path}:{name} is a module already: it takes no arguments {', '.join(given)}"
+            )
         return found
     if not callable(found):
         raise ExportError(
             f"{path}:{name} is a {type(found).__name__}; expected a module, or a function or class "
             "that gives one"
         )
-    _refuse_required(path, name, found)
-    made = _run(path, f"{name}()", found)
+    _check_arguments(path, name, found, given)
+    made = _run(path, f"{name}()", functools.partial(found, **given))
     if not isinstance(made, nn.Module):
         raise ExportError(f"{path}:{name}() gave {_described(made)}; expected a torch.nn.Module")
     return made
@@ -123,17 +122,29 @@ def _place(path: Path, error: BaseException) -> str:
     return f"{path}:{own[-1].lineno}" if own else str(path)
 
 
-def _refuse_required(path: Path, name: str, found: Callable[..., Any]) -> None:
+def _check_arguments(
+    path: Path, name: str, found: Callable[..., Any], given: Mapping[str, Any]
+) -> None:
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):  # something built in: then calling it tells
         return
     varying = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    required = [p.name for p in parameters if p.default is p.empty and p.kind not in varying]
-    if required:
+    plain = [p for p in parameters if p.kind not in varying]
+    known = {p.name for p in plain if p.kind is not inspect.Parameter.POSITIONAL_ONLY}
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
+    if (unknown := [each for each in given if each not in known]) and not takes_any:
         raise OptionError(
-            f"{path}:{name} needs the arguments {', '.join(required)}: name a function that takes "
-            f"none, such as `def build(): return {name}(...)`"
+            f"{path}:{name} has no argument {', '.join(unknown)}; it takes "
+            f"{', '.join(p.name for p in plain) or 'none'}"
+        )
+    required = [p.name for p in plain if p.default is p.empty and p.name not in given]
+    if required:
+        example = "{" + ", ".join(f'"{each}": …' for each in required) + "}"
+        raise OptionError(
+            f"{path}:{name} needs the arguments {', '.join(required)}: give them as --kwargs "
+            f"'{example}', or name a function that takes none, such as "
+            f"`def build(): return {name}(...)`"
         )
 
 
