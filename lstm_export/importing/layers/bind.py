@@ -109,25 +109,16 @@ def _state_sizes(step: Step, tensors: Mapping[str, Array]) -> dict[str, Axes]:
     }
 
 
-_KEEPS = frozenset(
-    (
-        *("relu", "tanh", "sigmoid", "gelu", "leaky_relu", "elu", "softplus"),
-        *("softmax", "log_softmax", "all", "dropout", "time_major", "unbatched"),
-        *("last", "first", "last_valid", "mean", "max"),
-    )
-)
-
-
 def _through(each: Input, description: Description) -> Input:
     """`each` by the first step with weights behind steps that keep the number of features."""
     names = {each.name}
     for step in description.steps:
         if step.inputs[0] not in names:
             continue
-        if step.op in _KEEPS:
-            names.update(step.outputs)
-            continue
-        size = op_of(step).input_size(step, tensors_of(step, description.tensors))
+        op = op_of(step)
+        size = op.input_size(step, tensors_of(step, description.tensors))
         if size is not None:
             return replace(each, axes=(*each.axes[:-1], size))
+        if op.keeps and step.options.get("channels") != "first":
+            names.update(step.outputs)
     return each

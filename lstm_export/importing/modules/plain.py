@@ -1,4 +1,4 @@
-"""What has no weights: activations, choices of steps, axes, joins."""
+"""What has no weights: choices of steps, axes, joins."""
 
 from __future__ import annotations
 
@@ -49,24 +49,6 @@ class OverSteps(nn.Module):
             return x.masked_fill(~within, float("-inf")).amax(1)
         total = x.masked_fill(~within, 0.0).sum(1)
         return total / lengths.to(x.dtype).reshape(rows[: total.dim()])
-
-
-def activation(step: Step, tensors: Tensors) -> nn.Module:
-    """The activation by torch's own module."""
-    options = step.options
-    made: dict[str, Callable[[], nn.Module]] = {
-        "relu": nn.ReLU,
-        "tanh": nn.Tanh,
-        "sigmoid": nn.Sigmoid,
-        "softmax": lambda: nn.Softmax(options.get("axis", -1)),
-        "log_softmax": lambda: nn.LogSoftmax(options.get("axis", -1)),
-        "gelu": lambda: nn.GELU(options.get("approximate", "none")),
-        "leaky_relu": lambda: nn.LeakyReLU(options.get("slope", 0.01)),
-        "elu": lambda: nn.ELU(options.get("alpha", 1.0)),
-        # torch calls it linear from a threshold of 20 on, where it is off by 2e-9.
-        "softplus": lambda: nn.Softplus(threshold=40.0),
-    }
-    return made[step.op]()
 
 
 def over_steps(step: Step, tensors: Tensors) -> nn.Module:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from torch import nn
 
 from lstm_export.importing.description import Step
-from lstm_export.importing.modules import dense, plain
+from lstm_export.importing.modules import dense, norms, plain, sliding
+from lstm_export.importing.modules.activations import activation
 from lstm_export.importing.modules.recurrent import recurrent
 from lstm_export.importing.ops.activations import ACTIVATIONS
 from lstm_export.importing.ops.joining import JOINING
@@ -20,12 +21,17 @@ Maker = Callable[[Step, Tensors], nn.Module]
 MODULES: dict[str, Maker] = {
     "embedding": dense.embedding,
     "linear": dense.linear,
-    "layer_norm": dense.layer_norm,
-    "batch_norm": dense.batch_norm,
-    "conv1d": dense.conv1d,
+    "prelu": dense.prelu,
+    "layer_norm": norms.layer_norm,
+    "rms_norm": norms.rms_norm,
+    "batch_norm": norms.batch_norm,
+    "group_norm": norms.group_norm,
+    "conv1d": sliding.conv1d,
+    "max_pool1d": sliding.max_pool1d,
+    "avg_pool1d": sliding.avg_pool1d,
     **{op.name: recurrent for op in RECURRENT},
     **{op.name: plain.over_steps for op in STEPS},
-    **{op.name: plain.activation for op in ACTIVATIONS},
+    **{op.name: activation for op in ACTIVATIONS},
     **{op.name: plain.shaping for op in (*SHAPING,)},
     **{op.name: plain.joining for op in JOINING},
     "pick": plain.shaping,

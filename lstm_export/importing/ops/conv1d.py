@@ -29,6 +29,7 @@ from lstm_export.importing.ops.op import (
     of_size,
     weight,
 )
+from lstm_export.importing.ops.sliding import channel_axis, number, steps_left
 from lstm_export.importing.raw import Array
 
 MATRIX = {"torch": "weight", "keras": "kernel"}
@@ -45,14 +46,6 @@ def sizes(step: Step, tensors: Tensors) -> tuple[int, int, int]:
     return columns * groups, rows, kernel
 
 
-def number(step: Step, name: str) -> int:
-    """stride, dilation or groups, at least 1; raises CheckpointError."""
-    value = int(step.options.get(name, 1))
-    if value < 1:
-        raise misfit(step, f"expected {name} of at least 1, got {value}")
-    return value
-
-
 def padding(step: Step, kernel: int) -> tuple[int, int]:
     """Zeros before the first step and after the last."""
     given, span = step.options.get("padding", 0), number(step, "dilation") * (kernel - 1)
@@ -66,35 +59,21 @@ def padding(step: Step, kernel: int) -> tuple[int, int]:
     return given, given
 
 
-def _channels(step: Step) -> int:
-    return 1 if step.options.get("channels", "last") == "first" else 2
-
-
 def _axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, ...]:
-    axes, channels = list(of_rank(step, inputs[0], 3)), _channels(step)
+    axes, channels = list(of_rank(step, inputs[0], 3)), channel_axis(step)
     input_size, output_size, kernel = sizes(step, tensors)
     matrix = MATRIX[step.layout]
     why = f"{step.tensors.get(matrix, matrix)} is {tensors[matrix].shape}"
     of_size(step, inputs[0], channels, input_size, why)
     axes[channels] = output_size
-    axes[3 - channels] = _steps(step, axes[3 - channels], kernel)
-    return (tuple(axes),)
-
-
-def _steps(step: Step, size: str | int, kernel: int) -> str | int:
     lost = number(step, "dilation") * (kernel - 1) - sum(padding(step, kernel))
-    stride = number(step, "stride")
-    if isinstance(size, int):
-        if size <= lost:
-            raise misfit(step, f"{size} steps are too few for a kernel of {kernel}")
-        return (size - lost - 1) // stride + 1
-    shorter = size if lost == 0 else f"({size}{-lost:+d})"
-    return shorter if stride == 1 else f"ceil({shorter}/{stride})"
+    axes[3 - channels] = steps_left(step, axes[3 - channels], lost, number(step, "stride"))
+    return (tuple(axes),)
 
 
 def _oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array, ...]:
     x = np.asarray(inputs[0], dtype=np.float64)
-    x = x if _channels(step) == 2 else x.swapaxes(1, 2)
+    x = x if channel_axis(step) == 2 else x.swapaxes(1, 2)
     input_size, output_size, kernel = sizes(step, tensors)
     matrix = weight(step, tensors, MATRIX[step.layout], (None, None, None))
     before, after = padding(step, kernel)
@@ -114,7 +93,7 @@ def _oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Arra
             y[:, :, to] += seen[:, :, g * per_in : (g + 1) * per_in] @ taps[:, to]
     bias = maybe(step, tensors, "bias", (output_size,))
     y = y if bias is None else y + bias
-    return (y if _channels(step) == 2 else y.swapaxes(1, 2),)
+    return (y if channel_axis(step) == 2 else y.swapaxes(1, 2),)
 
 
 CONV1D = Op(
@@ -129,5 +108,5 @@ CONV1D = Op(
         "channels": Option(str, "last", ("last", "first")),
     },
     roles={layout: (role, "bias") for layout, role in MATRIX.items()},
-    input_size=lambda step, tensors: None if _channels(step) == 1 else sizes(step, tensors)[0],
+    input_size=lambda step, tensors: None if channel_axis(step) == 1 else sizes(step, tensors)[0],
 )

@@ -1,111 +1,157 @@
-"""Normalisation at inference: over the features of a position, or by the statistics of training.
+"""Normalisation at inference: of each position, of groups of features, by statistics of training.
 
-    layer_norm  (x − mean(x)) / sqrt(var(x) + eps) · weight + bias        over the last axis
+    layer_norm  (x − mean(x)) / sqrt(var(x) + eps) · weight + bias   over the last axis
+    rms_norm    x / sqrt(mean(x²) + eps) · weight                    over the same
+    group_norm  as layer_norm over each group of features at every step together, which therefore
+                looks ahead; weight and bias are of each feature
     batch_norm  (x − running_mean) / sqrt(running_var + eps) · weight + bias   feature by feature
 
-torch and Keras name the tensors differently and do not agree on eps: 1e-5 and 1e-3.
+as torch.nn has them under these names (LayerNorm, RMSNorm, GroupNorm, BatchNorm1d); rms_norm is of
+Zhang and Sennrich (2019). Programs do not agree on eps, nor on the names of the tensors: the tables
+below have both.
+
+Where the features are of group_norm and batch_norm, the option `channels` says. last (the default)
+is how recurrent layers have them, and Keras: (batch, sequence_length, features). first is how
+torch's modules themselves take them, behind a permute and convolutions with channels=first:
+(batch, features, sequence_length). Without an axis of steps, (batch, features) is both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from lstm_export.importing.description import Step
-from lstm_export.importing.ops.op import Axes, Float, Op, Option, Tensors, maybe, misfit, of_size
+from lstm_export.importing.ops.op import (
+    Axes,
+    Float,
+    Op,
+    Option,
+    Tensors,
+    maybe,
+    misfit,
+    of_rank,
+    of_size,
+)
 from lstm_export.importing.ops.op import weight as tensor
+from lstm_export.importing.ops.sliding import channel_axis
 from lstm_export.importing.raw import Array
 
 EPS = {"torch": 1e-5, "keras": 1e-3}
-SCALE = {"torch": "weight", "keras": "gamma"}
-SHIFT = {"torch": "bias", "keras": "beta"}
-MEAN = {"torch": "running_mean", "keras": "moving_mean"}
-VARIANCE = {"torch": "running_var", "keras": "moving_variance"}
+# torch's RMSNorm has the distance from 1 to the next float32, Keras's RMSNormalization a millionth.
+RMS_EPS = {"torch": 2.0**-23, "keras": 1e-6}
+ROLES = {
+    "torch": ("weight", "bias", "running_mean", "running_var"),
+    "keras": ("gamma", "beta", "moving_mean", "moving_variance"),
+}
+RMS_ROLES = {"torch": ("weight",), "keras": ("scale",)}
+
+
+def roles(step: Step) -> tuple[str, ...]:
+    """What the file calls the scale, the shift, the mean and the variance, those there may be."""
+    if step.op == "rms_norm":
+        return RMS_ROLES[step.layout]
+    return ROLES[step.layout][: 4 if step.op == "batch_norm" else 2]
 
 
 def eps(step: Step) -> float:
-    """What is added to the variance."""
-    return float(step.options.get("eps", EPS[step.layout]))
+    """What is added to the variance, or to the mean square."""
+    default = RMS_EPS if step.op == "rms_norm" else EPS
+    return float(step.options.get("eps", default[step.layout]))
 
 
 def size(step: Step, tensors: Tensors) -> int:
     """The number of features, by whichever tensor is there."""
-    for role in (SCALE, SHIFT, MEAN, VARIANCE):
-        if role[step.layout] in tensors:
-            return len(tensor(step, tensors, role[step.layout], (None,)))
-    raise misfit(step, f"expected a tensor {SCALE[step.layout]}; it has none")
+    for role in roles(step):
+        if role in tensors:
+            return len(tensor(step, tensors, role, (None,)))
+    raise misfit(step, f"expected a tensor {roles(step)[0]}; it has none")
 
 
-def channel_axis(step: Step, rank: int) -> int:
-    """The axis of the features: the last, or with channels=first the second."""
-    return 1 if step.options.get("channels", "last") == "first" and rank > 2 else rank - 1
+def groups(step: Step, features: int) -> int:
+    """Into how many groups the features of a group_norm fall; raises CheckpointError."""
+    if "groups" not in step.options:
+        raise misfit(step, "no shape says how many groups there are: give groups, as in (groups=4)")
+    given = int(step.options["groups"])
+    if given < 1 or features % given:
+        raise misfit(step, f"expected groups of equal size of {features} features, got {given}")
+    return given
 
 
-def _layer_axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, ...]:
-    features = size(step, tensors)
-    maybe(step, tensors, SHIFT[step.layout], (features,))
-    of_size(step, inputs[0], -1, features, "the size of its tensors")
-    return (inputs[0],)
+def _axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, ...]:
+    features, x = size(step, tensors), inputs[0]
+    for index, role in enumerate(roles(step)):
+        (tensor if index > 1 else maybe)(step, tensors, role, (features,))
+    if step.op == "group_norm":
+        groups(step, features)
+    if step.op in ("group_norm", "batch_norm"):
+        of_rank(step, x, 2, 3)
+    of_size(step, x, channel_axis(step, len(x)), features, "the size of its tensors")
+    return (x,)
 
 
-def _scaled(step: Step, tensors: Tensors, y: Float, shape: tuple[int, ...]) -> Float:
-    scale = maybe(step, tensors, SCALE[step.layout], (None,))
-    shift = maybe(step, tensors, SHIFT[step.layout], (None,))
-    y = y if scale is None else y * scale.reshape(shape)
-    return y if shift is None else y + shift.reshape(shape)
-
-
-def _layer_oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array, ...]:
-    x = np.asarray(inputs[0], dtype=np.float64)
+def _layer(step: Step, tensors: Tensors, x: Float) -> Float:
     centred = x - x.mean(axis=-1, keepdims=True)
-    variance = (centred**2).mean(axis=-1, keepdims=True)
-    return (_scaled(step, tensors, centred / np.sqrt(variance + eps(step)), (-1,)),)
+    result: Float = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + eps(step))
+    return result
 
 
-def _batch_axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, ...]:
-    features = size(step, tensors)
-    for role in (SCALE, SHIFT):
-        maybe(step, tensors, role[step.layout], (features,))
-    for role in (MEAN, VARIANCE):
-        tensor(step, tensors, role[step.layout], (features,))
-    axis = channel_axis(step, len(inputs[0]))
-    of_size(step, inputs[0], axis, features, "the size of its tensors")
-    return (inputs[0],)
+def _root_mean_square(step: Step, tensors: Tensors, x: Float) -> Float:
+    result: Float = x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + eps(step))
+    return result
 
 
-def _batch_oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array, ...]:
-    x = np.asarray(inputs[0], dtype=np.float64)
-    axis = channel_axis(step, x.ndim)
-    shape = tuple(-1 if i == axis else 1 for i in range(x.ndim))
-    mean = tensor(step, tensors, MEAN[step.layout], (None,)).reshape(shape)
-    variance = tensor(step, tensors, VARIANCE[step.layout], (None,)).reshape(shape)
-    return (_scaled(step, tensors, (x - mean) / np.sqrt(variance + eps(step)), shape),)
+def _group(step: Step, tensors: Tensors, x: Float) -> Float:
+    batch, features = len(x), x.shape[-1]
+    # (batch, sequence_length, groups, features of each)
+    parts = x.reshape(batch, -1, groups(step, features), features // groups(step, features))
+    centred = parts - parts.mean(axis=(1, 3), keepdims=True)
+    variance = (centred**2).mean(axis=(1, 3), keepdims=True)
+    result: Float = (centred / np.sqrt(variance + eps(step))).reshape(x.shape)
+    return result
 
 
-_EPS = {"eps": Option(float)}
-LAYER_NORM = Op(
-    "layer_norm",
-    _layer_axes,
-    _layer_oracle,
-    _EPS,
-    roles={layout: (SCALE[layout], SHIFT[layout]) for layout in EPS},
-    input_size=size,
-)
-BATCH_NORM = Op(
-    "batch_norm",
-    _batch_axes,
-    _batch_oracle,
-    {**_EPS, "channels": Option(str, "last", ("last", "first"))},
-    roles={
-        layout: (
-            *(role[layout] for role in (SCALE, SHIFT, MEAN, VARIANCE)),
-            # torch counts the batches of training beside them; nothing at inference reads it.
-            *(("num_batches_tracked",) if layout == "torch" else ()),
-        )
-        for layout in EPS
-    },
-    input_size=lambda step, tensors: (
-        None if step.options.get("channels") == "first" else size(step, tensors)
-    ),
+def _batch(step: Step, tensors: Tensors, x: Float) -> Float:
+    mean, variance = (tensor(step, tensors, role, (None,)) for role in roles(step)[2:])
+    result: Float = (x - mean) / np.sqrt(variance + eps(step))
+    return result
+
+
+def _op(name: str, normalised: Callable[[Step, Tensors, Float], Float], **options: Option) -> Op:
+    """`normalised` gets values whose features stand last."""
+
+    def oracle(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        x = np.asarray(inputs[0], dtype=np.float64)
+        axis = channel_axis(step, x.ndim)
+        y = normalised(step, tensors, np.moveaxis(x, axis, -1))
+        scale, *shifts = (maybe(step, tensors, role, (None,)) for role in roles(step)[:2])
+        y = y if scale is None else y * scale
+        for shift in shifts:
+            y = y if shift is None else y + shift
+        return (np.moveaxis(y, -1, axis),)
+
+    known = {layout: roles(Step(name, (), (), layout=layout)) for layout in EPS}
+    if name == "batch_norm":
+        # torch counts the batches of training beside them; nothing at inference reads it.
+        known["torch"] += ("num_batches_tracked",)
+    return Op(
+        name,
+        _axes,
+        oracle,
+        {"eps": Option(float), **options},
+        roles=known,
+        input_size=lambda step, tensors: (
+            None if step.options.get("channels") == "first" else size(step, tensors)
+        ),
+        keeps=True,
+    )
+
+
+_CHANNELS = Option(str, "last", ("last", "first"))
+NORMS = (
+    _op("layer_norm", _layer),
+    _op("rms_norm", _root_mean_square),
+    _op("group_norm", _group, groups=Option(int), channels=_CHANNELS),
+    _op("batch_norm", _batch, channels=_CHANNELS),
 )

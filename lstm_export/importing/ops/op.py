@@ -6,6 +6,7 @@ Values are (batch, sequence_length, features) unless a step turned them; axes ar
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,8 @@ class Option:
         if self.choices and (isinstance(value, str) or self.type is str):
             return None if value in self.choices else "one of " + ", ".join(self.choices)
         if self.type is float:
-            fits = isinstance(value, int | float) and not isinstance(value, bool)
+            # Not what no file format and no text can hold: NaN and infinity.
+            fits = type(value) in (int, float) and abs(value) <= sys.float_info.max
         elif self.type is int:
             fits = isinstance(value, int) and not isinstance(value, bool)
         elif self.type is tuple:
@@ -85,6 +87,8 @@ class Op:
     """How many features the first input must have, as far as the tensors say."""
     optional: frozenset[str] = frozenset()
     """Members of `takes` that may be left out."""
+    keeps: bool = False
+    """Whether the features, the last axis, go through one by one: their number stays."""
 
     def option(self, step: Step, name: str) -> Any:
         """The option as given, else its default."""

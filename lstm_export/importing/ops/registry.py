@@ -7,8 +7,10 @@ from lstm_export.importing.ops.conv1d import CONV1D
 from lstm_export.importing.ops.embedding import EMBEDDING
 from lstm_export.importing.ops.joining import JOINING
 from lstm_export.importing.ops.linear import LINEAR
-from lstm_export.importing.ops.norms import BATCH_NORM, LAYER_NORM
+from lstm_export.importing.ops.norms import NORMS
 from lstm_export.importing.ops.op import Op
+from lstm_export.importing.ops.pooling import POOLING
+from lstm_export.importing.ops.prelu import PRELU
 from lstm_export.importing.ops.recurrent import RECURRENT
 from lstm_export.importing.ops.shaping import SHAPING
 from lstm_export.importing.ops.steps import STEPS
@@ -20,10 +22,11 @@ OPS: dict[str, Op] = {
         *RECURRENT,
         *STEPS,
         *ACTIVATIONS,
+        PRELU,
         LINEAR,
-        LAYER_NORM,
-        BATCH_NORM,
+        *NORMS,
         CONV1D,
+        *POOLING,
         *SHAPING,
         *JOINING,
     )

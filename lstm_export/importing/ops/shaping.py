@@ -77,12 +77,12 @@ def _flat(step: Step, tensors: Tensors, inputs: Sequence[Array]) -> tuple[Array,
 
 
 SHAPING = (
-    Op("all", _same_axes, _same),
-    Op("dropout", _same_axes, _same, {"p": Option(float, 0.5)}),
+    Op("all", _same_axes, _same, keeps=True),
+    Op("dropout", _same_axes, _same, {"p": Option(float, 0.5)}, keeps=True),
     Op("permute", _permuted_axes, _permuted, {"order": Option(tuple)}),
-    Op("time_major", _permuted_axes, _permuted),
+    Op("time_major", _permuted_axes, _permuted, keeps=True),
     Op("squeeze", _squeezed_axes, _squeezed, {"axis": Option(int, -1)}),
     # One sequence without a batch becomes a batch of one.
-    Op("unbatched", _unbatched_axes, _unbatched),
+    Op("unbatched", _unbatched_axes, _unbatched, keeps=True),
     Op("flatten", _flat_axes, _flat),
 )

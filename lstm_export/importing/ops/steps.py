@@ -57,6 +57,7 @@ def _op(name: str, function: Callable[[Float, Lengths], Float], *, needs_lengths
         {"batch_first": Option(bool, True)},
         takes=("lengths",) if name not in ("first", "last") else (),
         optional=frozenset() if needs_lengths else frozenset({"lengths"}),
+        keeps=True,
     )
 
 

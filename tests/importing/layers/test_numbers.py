@@ -63,9 +63,7 @@ def test_recurrent_steps_of_every_layout(
 @given(
     SEEDS,
     st.sampled_from(["torch", "keras"]),
-    st.sampled_from(["relu", "tanh", "sigmoid", "gelu", "gelu(approximate=tanh)", "leaky_relu"])
-    | st.sampled_from(["leaky_relu(slope=0.3)", "elu", "elu(alpha=0.5)", "softplus", "dropout"])
-    | st.sampled_from(["softmax", "log_softmax", "softmax(axis=1)", "all"]),
+    st.sampled_from(["relu", "softmax", "log_softmax", "softmax(axis=1)", "all", "dropout"]),
     st.sampled_from(["last", "first", "mean", "max", "last_valid(lengths=n)", "mean(lengths=n)"])
     | st.just("max(lengths=n)"),
     st.booleans(),
