@@ -66,8 +66,9 @@ def _default_input(layers: Layers) -> bool:
     return layers.inputs == ((ids if first.op == "embedding" else floats),)
 
 
-def _declaration(each: Input) -> str:
-    axes, said = each.axes, {}
+def input_options(each: Input) -> dict[str, Any]:
+    """The options that declare an input of these axes."""
+    axes, said = each.axes, dict[str, Any]()
     if each.kind == "state":
         said = {"rows": axes[0], "size": axes[2]}
     elif each.kind in ("floats", "ids"):
@@ -83,7 +84,11 @@ def _declaration(each: Input) -> str:
             said["batch"] = False
         if len(rest) == 2 and rest[1] == "batch":
             said["time_major"] = True
-    written = [f"{key}={_value(value)}" for key, value in said.items() if value != UNKNOWN]
+    return {key: value for key, value in said.items() if value != UNKNOWN}
+
+
+def _declaration(each: Input) -> str:
+    written = [f"{key}={_value(value)}" for key, value in input_options(each).items()]
     return f"{each.name}:{each.kind}" + (f"({', '.join(written)})" if written else "")
 
 

@@ -16,13 +16,16 @@ bidirectional = true            # options as in the string, lengths = "n" among 
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping
 from typing import Any
 
 from lstm_export.errors import OptionError
 from lstm_export.importing.layers.assemble import OUTPUT, Assembly, MisfitError
 from lstm_export.importing.layers.cursor import NAME
-from lstm_export.importing.layers.layers import Layers
+from lstm_export.importing.layers.layers import Layers, unnamed
+from lstm_export.importing.layers.text import input_options
 from lstm_export.importing.ops.registry import OPS
 
 
@@ -45,6 +48,41 @@ def from_toml(text: str) -> Layers:
     outputs = _placed("outputs", _names, tables, "outputs", last)
     made: Layers = _placed("the whole", assembly.finish, outputs)
     return made
+
+
+def to_toml(layers: Layers) -> str:
+    """TOML that reads back as `layers`; every input is declared, values without a name are not."""
+    whole = layers.outputs != layers.steps[-1].outputs
+    parts = [_written("", {"outputs": layers.outputs})] if whole else []
+    for each in layers.inputs:
+        said = {"name": each.name, "kind": each.kind, **input_options(each)}
+        parts.append(_written("[[input]]", said))
+    before: tuple[str, ...] = ()
+    for index, step in enumerate(layers.steps):
+        takes = step.options.get("takes", ())
+        own = step.inputs[: len(step.inputs) - len(takes)]
+        last = index == len(layers.steps) - 1 and not whole
+        table: dict[str, Any] = {"kind": step.op}
+        table |= {"prefix": step.name} if step.name else {}
+        table |= {"inputs": own} if own != before[:1] else {}
+        default = OUTPUT if last else unnamed(index)
+        table |= {"outputs": step.outputs} if step.outputs != (default,) else {}
+        table |= dict(zip(takes, step.inputs[len(own) :], strict=True))
+        table |= {key: value for key, value in step.options.items() if key != "takes"}
+        parts.append(_written("[[layer]]", table))
+        before = step.outputs
+    return "\n".join(parts)
+
+
+def _written(head: str, table: Mapping[str, Any]) -> str:
+    lines = [head] if head else []
+    lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    """TOML's strings, numbers, truth and lists are JSON's, but for U+007F, which it has escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _tables(tables: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -155,6 +155,7 @@ def _layer(
         shapes = {"kernel": (columns, rows), "recurrent_kernel": (hidden, rows)}
         doubled = "bias" in roles and step.op == "gru" and tensors[roles["bias"]].ndim == 2
         optional = {"bias": (2, rows) if doubled else (rows,)}
+        _refuse_fused(step, tensors, roles.get("bias", ""), rows)
     else:
         shapes = {"weight": (rows, None if columns is None else columns + hidden)}
         optional = {"bias": (rows,)}
@@ -162,6 +163,20 @@ def _layer(
         if base in roles:
             shapes[base] = shape
     return {base: weight(step, tensors, roles.get(base, base), s) for base, s in shapes.items()}
+
+
+def _refuse_fused(step: Step, tensors: Tensors, bias: str, rows: int) -> None:
+    """Raises CheckpointError for the arrays of Keras's CuDNNLSTM and CuDNNGRU: both biases one
+    behind the other in one of 8H or 6H, and kernels turned gate by gate."""
+    if bias in tensors and step.op != "rnn" and tensors[bias].shape == (2 * rows,):
+        gates = GATES[step.op]
+        raise misfit(
+            step,
+            f"{step.tensors.get(bias, bias)} has {2 * rows} values, {2 * gates} for each of "
+            f"{rows // gates} units, as Keras's CuDNN{step.op.upper()} has, whose kernels are "
+            f"arranged in another way; expected ({rows},): load the weights into "
+            f"keras.layers.{step.op.upper()}, which converts them, and save that",
+        )
 
 
 def _columns(step: Step, layer: Mapping[str, Float], state: int) -> int:

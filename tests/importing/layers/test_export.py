@@ -13,11 +13,17 @@ import torch
 from lstm_export.exporting.export import export_onnx
 from lstm_export.importing.build import build
 from lstm_export.importing.description import Description
+from lstm_export.importing.ops.activations import ACTIVATIONS
 from lstm_export.importing.reference import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from descriptions import Arrays, Weights, feed, recurrent_roles
+
+# One beside the other, so that none makes the rounding of another larger.
+_KINDS = [op.name for op in ACTIVATIONS]
+EVERY_ACTIVATION = "x:floats(size=2); " + "".join(f"{kind}_0 = {kind}(x); " for kind in _KINDS)
+EVERY_ACTIVATION += f"concat(x, {', '.join(f'{kind}_0' for kind in _KINDS)})"
 
 
 def weights() -> Weights:
@@ -35,6 +41,12 @@ def weights() -> Weights:
     made.add("linear", "fc5", "keras", {"kernel": (5, 2)})
     made.add("linear", "static.fc", "torch", {"weight": (5, 3), "bias": (5,)})
     made.add("conv1d", "conv", "torch", {"weight": (4, 4, 3), "bias": (4,)})
+    statistics = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (4,))
+    made.add("batch_norm", "bn", "torch", statistics)
+    made.add("group_norm", "gn", "torch", {"weight": (4,), "bias": (4,)})
+    made.add("rms_norm", "rms", "torch", {"weight": (4,)})
+    made.add("prelu", "act", "torch", {"weight": (4,)})
+    made.add("prelu", "one", "torch", {"weight": (1,)})
     return made
 
 
@@ -68,7 +80,11 @@ def typed(inputs: Arrays) -> Arrays:
         "x:floats; h0:state; c0:state; y, h, c = x > rnn:lstm(initial_h=h0, initial_c=c0); "
         "return y, h, c",
         "audio:floats, amp:lstm, amp_head:linear, skip(audio)",
-        "conv:conv1d(padding=causal), relu, after:gru, max, fc5:linear, softmax",
+        "conv:conv1d(padding=causal), relu, conv:conv1d(padding=2, stride=2), bn:batch_norm, "
+        "act:prelu, max_pool1d(kernel=2), after:gru, max, fc5:linear, softmax",
+        EVERY_ACTIVATION,
+        "x:floats(size=4); avg_pool1d(kernel=3, stride=1, padding=1), rms:rms_norm, "
+        "gn:group_norm(groups=2), one:prelu",
         "before:gru, last, fc5:linear",
         "plain:rnn(activation=relu), last, fc5:linear",
         "x:floats(time_major=true); plain:rnn(batch_first=false), last(batch_first=false), "

@@ -268,6 +268,18 @@ def test_a_keras_gru_says_where_its_reset_gate_is() -> None:
         weights.description("two:gru(reset_after=false)")
 
 
+@pytest.mark.parametrize(("kind", "times", "name"), [("lstm", 8, "LSTM"), ("gru", 6, "GRU")])
+def test_biases_of_kerass_fused_layers_are_refused_by_name(
+    kind: str, times: int, name: str
+) -> None:
+    weights = Weights(0)
+    roles = recurrent_roles(kind, "keras", (3, 4), suffix=False) | {"bias": (times * 4,)}
+    weights.add(kind, "r", "keras", roles)
+    message = rf"r.bias has {times * 4} values, {times} for each of 4 units, as Keras's CuDNN{name}"
+    with pytest.raises(CheckpointError, match=message):
+        weights.description(f"r:{kind}")
+
+
 def test_inputs_that_do_not_fit_are_refused_by_the_reference() -> None:
     description = lstm_weights().description("x:floats; n:lengths; rnn:lstm(lengths=n)")
     x = np.zeros((2, 3, 3))
