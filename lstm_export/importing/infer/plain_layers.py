@@ -45,9 +45,8 @@ def plain_group(state: State, module: str, leaves: Mapping[str, str], position: 
             kind, takes = "prelu", None if size == 1 else size
             sizes = {"num_parameters": size}
         case (size,), None | (_,) if bias in (None, (size,)):
-            if bias is None and "rms" in module.lower():
-                return "a norm by the root mean square, which no layer here builds"
-            kind, takes = "layer_norm", size
+            named_so = bias is None and "rms" in module.lower()
+            kind, takes = "rms_norm" if named_so else "layer_norm", size
             sizes = {"normalized_shape": size}
         case _:
             return "no layer is known by these names and shapes"

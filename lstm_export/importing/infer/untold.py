@@ -39,6 +39,8 @@ def untold(arrangement: Arrangement) -> list[str]:
         if group.kind in ("layer_norm", "batch_norm") and "eps" not in group.options:
             said.append(f"{name} has torch's eps of 1e-5")
         if group.kind == "layer_norm":
-            other = "a norm over groups of channels" if "bias" in group.tensors else "RMSNorm"
-            said.append(f"{name} is a layer norm: {other} has the same shapes")
+            other = "group_norm(groups=2), say," if "bias" in group.tensors else "rms_norm"
+            said.append(f"{name} is a layer norm: {name}:{other} has the same shapes")
+        if group.kind == "rms_norm" and "eps" not in group.options:
+            said.append(f"{name} has torch's eps of 1.2e-7: 1e-5 and 1e-6 are the likely others")
     return said
