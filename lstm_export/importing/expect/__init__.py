@@ -1,0 +1,1 @@
+"""A user's own inputs and outputs against what was understood; where they disagree, why."""

@@ -1,0 +1,130 @@
+"""Alternatives one by one, then two at once: which of them give what the file expects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstm_export.errors import CheckpointError, InputError, OptionError
+from lstm_export.importing.expect.alternatives.alternative import Alternative
+from lstm_export.importing.expect.alternatives.registry import FAMILIES
+from lstm_export.importing.expect.case import Case, case_of
+from lstm_export.importing.expect.evaluate import Evaluator
+from lstm_export.importing.expect.fitting import reshapes
+from lstm_export.importing.expect.judge import judged
+from lstm_export.importing.layers.grammar import parse
+from lstm_export.importing.layers.text import to_text
+
+MOST_PAIRS = 600
+"""Pairs that are computed."""
+MOST_BOUND = 4000
+"""Pairs that are looked at, most of them of another shape than the file's outputs."""
+_PROMISING = 8
+"""Single alternatives that come nearest, each tried with all others before any other pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One or two alternatives at once: `text` reads back as the layers of `case`.
+
+    `ratio` is the error in units of its bound: at most 1 where it fits, infinite where the shapes
+    are others or the arrays are refused.
+    """
+
+    alternatives: tuple[Alternative, ...]
+    text: str
+    case: Case
+    ratio: float
+
+    @property
+    def sentence(self) -> str:
+        return "; and ".join(each.sentence for each in self.alternatives)
+
+
+@dataclass(slots=True)
+class Search:
+    """What was tried. `cut` is true where the budget ended before the list did."""
+
+    start: Case
+    evaluator: Evaluator
+    atol: float | None = None
+    tried: list[Tried] = field(default_factory=list)
+    families: dict[str, int] = field(default_factory=dict)
+    cut: bool = False
+    _seen: set[str] = field(default_factory=set)
+
+    def fits(self) -> list[Tried]:
+        """What agrees on the sequences looked at: of one alternative, else of two."""
+        self._seen.add(to_text(self.start.layers))
+        singles = [
+            found
+            for family in FAMILIES
+            for other in FAMILIES[family](self.start)
+            if (found := self._try((other,), family)) is not None
+        ]
+        fitting = _fitting(singles)
+        return fitting if fitting or self.cut else _fitting(list(self._pairs(singles)))
+
+    def _pairs(self, singles: list[Tried]) -> Iterator[Tried]:
+        """Two alternatives with different places, the promising ones first."""
+        order = sorted(range(len(singles)), key=lambda i: singles[i].ratio)
+        finite = [i for i in order if np.isfinite(singles[i].ratio)]
+        first = finite[:_PROMISING]
+        rest = [i for i in range(len(singles)) if i not in first]
+        computed = looked = 0
+        for index in (*first, *rest):
+            one = singles[index]
+            for family, others in FAMILIES.items():
+                for other in others(one.case):
+                    if other.place == one.alternatives[0].place:
+                        continue
+                    if self.cut or computed >= MOST_PAIRS or looked >= MOST_BOUND:
+                        self.cut = True
+                        return
+                    looked += 1
+                    found = self._try((*one.alternatives, other), family, one.case)
+                    if found is not None:
+                        computed += bool(np.isfinite(found.ratio))
+                        yield found
+
+    def _try(
+        self, alternatives: tuple[Alternative, ...], family: str, before: Case | None = None
+    ) -> Tried | None:
+        """None for what does not fit the tensors, says nothing new, or comes after the end of the
+        budget."""
+        last = alternatives[-1]
+        if self.evaluator.exhausted:
+            self.cut = True
+            return None
+        text = to_text(last.layers)
+        if text in self._seen:
+            return None
+        self._seen.add(text)
+        added = {**(before.added if before else {}), **last.added}
+        try:
+            layers = parse(text)
+            case = case_of(layers, self.start.weights, self.start.expected, added)
+        except (CheckpointError, OptionError, InputError):
+            return None
+        self.families[family] = self.families.get(family, 0) + 1
+        found = Tried(alternatives, text, case, self._ratio(case))
+        self.tried.append(found)
+        return found
+
+    def _ratio(self, case: Case) -> float:
+        for name, values in case.expected.outputs.items():
+            shape = case.output_shape(name)
+            if shape is not None and not reshapes(shape, values.shape):
+                return float("inf")
+        try:
+            with np.errstate(all="ignore"):
+                outputs, expected = self.evaluator.run(case)
+        except InputError:
+            return float("inf")
+        return max(each.ratio for each in judged(outputs, expected, atol=self.atol))
+
+
+def _fitting(tried: list[Tried]) -> list[Tried]:
+    return sorted((t for t in tried if t.ratio <= 1), key=lambda t: t.ratio)
