@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ def write_run(path: Path, *, bidirectional: bool = False) -> Path:
     column = (Column(NAME, "degC", -5.0, 35.0),)
     scaling = Scaling("standard", (0.0,), (2.5,))
     recurrent = Recurrent("gru", 1, 4, bidirectional=bidirectional)
-    terms = Forecast(column, column, Window(6, 2, 1), scaling, scaling, recurrent)
+    terms = Forecast(column, column, Window(6, 2), scaling, scaling, recurrent)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         weights = {k: v.numpy() for k, v in Forecaster(terms).state_dict().items()}
@@ -95,8 +96,8 @@ def test_two_directions_give_no_stream(tmp_path: Path) -> None:
     assert "`ragged.onnx`" in (tmp_path / "bundle" / LAYOUT.card).read_text(encoding="utf-8")
 
 
-def test_an_existing_bundle_is_kept_unless_forced(run: Path, tmp_path: Path) -> None:
-    export_bundle(run, tmp_path / "bundle")
+def test_an_existing_bundle_is_kept_unless_forced(run: Path, bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "bundle")
     before = (tmp_path / "bundle" / LAYOUT.manifest).read_bytes()
     with pytest.raises(OutputError, match="--force"):
         export_bundle(run, tmp_path / "bundle")
@@ -181,9 +182,9 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.mark.parametrize("name", [LAYOUT.stream, LAYOUT.manifest])
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
-    run: Path, tmp_path: Path, full_disk: Callable[[str], None], name: str
+    run: Path, bundle: Path, tmp_path: Path, full_disk: Callable[[str], None], name: str
 ) -> None:
-    export_bundle(run, tmp_path / "bundle")
+    shutil.copytree(bundle, tmp_path / "bundle")
     before = {file.name: file.read_bytes() for file in (tmp_path / "bundle").iterdir()}
     full_disk(name)
     with pytest.raises(OutputError, match="No space left"):
