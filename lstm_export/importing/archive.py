@@ -6,7 +6,7 @@ import contextlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from lstm_export.errors import CheckpointError
@@ -29,14 +29,18 @@ class Archive:
 
     def __init__(self, path: Path, file: zipfile.ZipFile) -> None:
         self._path, self._file = path, file
-        self.names = tuple(info.filename for info in file.infolist())
+        self.names = tuple(file.namelist())
+        self._members = frozenset(self.names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
 
     def read(self, name: str) -> bytes:
         """The whole member `name`, never more than its declared size.
 
         Raises CheckpointError if there is none, it is cut off, or its checksum is another.
         """
-        if name not in self.names:
+        if name not in self:
             raise CheckpointError(
                 f"{self._path}: expected {shown(name)} in the archive, found none: it is "
                 "incomplete, write or download it again"
@@ -74,7 +78,7 @@ def member_names(path: Path) -> frozenset[str]:
         return frozenset()
 
 
-def root_of(names: frozenset[str] | tuple[str, ...], member: str) -> str | None:
+def root_of(names: Iterable[str], member: str) -> str | None:
     """The folder, with its slash, in which `member` stands, as torch's archives have exactly one;
     None where no name ends so."""
     ends = sorted(

@@ -44,7 +44,12 @@ def raw_file(saved: Saved, path: Path) -> RawFile:
 
 
 def _keys(root: object, tensors: dict[str, Array]) -> tuple[str, ...]:
-    """The keys of `root` under which there are tensors, if these are two or more."""
+    """The keys of `root` under which there are tensors, if these are two or more.
+
+    Those of a list or tuple of dicts and modules are 0, 1, …
+    """
+    if isinstance(root, (list, tuple)):
+        root = {str(i): v for i, v in enumerate(root) if isinstance(v, (dict, Inert))}
     if not isinstance(root, dict) or any("." in name and name in root for name in tensors):
         return ()
     firsts = {name.partition(".")[0] for name in tensors if name not in root}

@@ -17,6 +17,7 @@ MAX_VALUES = 1_000_000
 MAX_NOTES = 50
 _LONGEST_LIST = 64
 _WEIGHT = re.compile(r"(^|[._])(weight|bias)(?!_decay)")
+_PACKED = re.compile(r"(^|\.)(_packed_params|_all_weight_values)(\.|$)")
 
 
 class Tree:
@@ -77,8 +78,8 @@ class Tree:
         self._path.discard(id(value))
 
     def _children(self, path: str, items: Iterable[tuple[object, object]], depth: int) -> None:
-        for key, value in items:
-            name = _key(key)
+        for index, (key, value) in enumerate(items):
+            name = _key(key, index)
             self._visit(f"{path}.{name}" if path else name, value, depth + 1)
 
     def _list(self, path: str, values: list[object] | tuple[object, ...], depth: int) -> None:
@@ -116,6 +117,12 @@ class Tree:
             elements = value.elements or (value.arguments[0] if value.arguments else ())
             self._list(path, elements if isinstance(elements, (list, tuple)) else [], depth)
             return
+        if _PACKED.search(path):
+            raise CheckpointError(
+                f"{self._where}: {shown(path)} is packed for integers by "
+                "torch.ao.quantization, which keeps no float weights: save the state_dict of the "
+                "module as it was before it was quantised"
+            )
         kind = _unreadable(value)
         if kind or _WEIGHT.search(path):
             raise CheckpointError(
@@ -170,9 +177,11 @@ class Tree:
             self._unsaid += 1
 
 
-def _key(key: object) -> str:
-    if isinstance(key, OddKey):  # a class, or something without a name
-        return str(key.value) if isinstance(key.value, (Global, float)) else "?"
+def _key(key: object, index: int) -> str:
+    if isinstance(key, OddKey):
+        # A class; or something without a name, as the parameters by which a whole optimizer keeps
+        # its moments, which go by their number as in its state_dict.
+        return str(key.value) if isinstance(key.value, (Global, float)) else str(index)
     return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
 
 

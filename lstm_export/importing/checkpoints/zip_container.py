@@ -54,6 +54,6 @@ def opened_zip(path: Path) -> Iterator[Saved]:
 
 
 def _word(archive: Archive, name: str) -> str | None:
-    if name not in archive.names:
+    if name not in archive:
         return None
     return archive.read(name)[:40].decode("ascii", "replace").strip()

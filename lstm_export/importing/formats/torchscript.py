@@ -125,7 +125,7 @@ class _Tree:
         if of not in self._constants:
             member = self._root + source_file(of.module)
             if member not in self._sources:
-                found = member in self._archive.names
+                found = member in self._archive
                 body = self._archive.read(member) if found else b""
                 self._sources[member] = body.decode("utf-8", "replace")
             self._constants[of] = class_constants(self._sources[member], of.name)
@@ -149,7 +149,7 @@ def _unwrapped(value: object) -> object:
 
 def _constants(path: Path, archive: Archive, root: str) -> tuple[str, ...]:
     member = f"{root}{_CONSTANTS}"
-    if member not in archive.names:
+    if member not in archive:
         return ()
     where = f"{path}: {_CONSTANTS}"
     value, _ = read_pickle(archive.read(member), where, REBUILDS, torch_persistent)

@@ -423,3 +423,28 @@ def test_damaged_files_are_refused_or_read(
     with contextlib.suppress(CheckpointError):
         torch_file.read(path)
         assert flip is not None, "a truncated file was read"
+
+
+def test_a_whole_optimizer_beside_its_module(tmp_path: Path) -> None:
+    net = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    torch.save({"model": net, "optimizer": optimizer}, tmp_path / "both.pt")
+    names = list(read(tmp_path / "both.pt").tensors)
+    assert names[:2] == ["model.weight", "model.bias"]
+    assert "optimizer.state.1.exp_avg" in names
+
+
+def test_models_in_a_list_are_keys(tmp_path: Path) -> None:
+    torch.save([nn.Linear(3, 2).state_dict(), nn.Linear(3, 1)], tmp_path / "list.pt")
+    assert read(tmp_path / "list.pt").keys == ("0", "1")
+
+
+def test_a_quantised_layer_says_what_to_save(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        packed = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.LSTM(3, 4)), {nn.LSTM})
+        torch.save(packed.state_dict(), tmp_path / "q.pt")
+    with pytest.raises(CheckpointError, match="before it was quantised"):
+        read(tmp_path / "q.pt")
