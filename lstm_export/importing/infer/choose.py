@@ -2,7 +2,8 @@
 
 Names are dotted paths, as a reader flattens nested mappings. What belongs to an optimizer is known
 by the structure that torch.optim.Optimizer.state_dict gives it (`state.<number>.<moment>`), an
-average of the weights by having the same names and shapes as another mapping.
+average of the weights by having the same names and shapes as another mapping. What stands beside a
+model and may be a part of it is unused, or a question, until `--key` says which is meant.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ _COUNTER = re.compile(
 )
 
 
+WHOLE = "."
+"""The key of everything in the file as one model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """`names` maps the names in the file to those in the model; the rest says what was left."""
@@ -51,14 +56,20 @@ class Chosen:
 
 
 def choose(raw: RawFile, key: str | None) -> Chosen:
-    """The arrays of one model. Raises OptionError if there are several, or none under `key`."""
+    """The arrays of one model, of all of them where `key` is `WHOLE`.
+
+    Raises OptionError if there are several, or none under `key`.
+    """
     names = {name: name for name in raw.tensors}
     ignored: dict[str, str] = {}
     unused: dict[str, str] = {}
     notes: list[str] = []
     roots: list[str] = []
+    asked = key is not None
     if key is None:
         key = _only_model(raw, ignored, notes)
+    elif key == WHOLE:
+        key = None
     elif not any(name.startswith(f"{key}.") for name in names):
         raise OptionError(
             f"--key {key}: {raw.path} has no such part; it has {_listed(_parts(raw, names))}"
@@ -72,16 +83,20 @@ def choose(raw: RawFile, key: str | None) -> Chosen:
             first = name.partition(".")[0]
             if name in ignored:
                 continue
-            if _is_training(name):
-                ignored[name] = "state of the training, not of the model"
-            elif "." not in name and not _COUNTER.fullmatch(name):
+            if (why := _no_part(raw, name, name)) is not None:
+                ignored[name] = why
+            elif "." not in name:
                 unused[name] = f"stands beside {key}, not in it"
-            else:
+            elif asked or _AVERAGE.fullmatch(first):
                 ignored[name] = f"belongs to {first}; the model was read from {key}"
+            else:
+                unused[name] = (
+                    f"belongs to {first}: --key {key} leaves it out, --key {WHOLE} reads all as one"
+                )
         roots.append(key)
         notes.append(f"the model was read from {key}")
     while True:
-        _leave_out(raw, names, ignored, notes)
+        _leave_out(raw, names, ignored, notes, roots)
         common = _wrapper(names.values())
         if common is None:
             break
@@ -102,7 +117,7 @@ def _only_model(raw: RawFile, ignored: dict[str, str], notes: list[str]) -> str 
         key: {
             n[len(key) + 1 :]: raw.tensors[n].shape for n in raw.tensors if n.startswith(f"{key}.")
         }
-        for key in raw.keys
+        for key in raw.keys or _mappings(raw.tensors)
     }
     inside = {
         key: names
@@ -122,26 +137,36 @@ def _only_model(raw: RawFile, ignored: dict[str, str], notes: list[str]) -> str 
     if len(inside) == 1:
         return next(iter(inside))
     recurrent = [key for key, names in inside.items() if any(map(_RECURRENT_NAME.search, names))]
-    if len(recurrent) == 1:
-        return recurrent[0]
+    if not recurrent:
+        return None
+    first = recurrent[0]
+    if len(recurrent) == 1 and _WRAPPER.fullmatch(first):
+        return first
     raise OptionError(
-        f"{raw.path} holds {len(inside)} models: {_listed(inside)}; "
-        f"choose one, for example --key {(recurrent or list(inside))[0]}"
+        f"{raw.path} holds {len(inside)} models: {_listed(inside)}; choose one, for example "
+        f"--key {first}, or read all of them as the parts of one with --key {WHOLE}"
     )
 
 
+def _mappings(names: Iterable[str]) -> list[str]:
+    """The one state dict in a file whose other arrays stand beside it, each by itself."""
+    firsts = dict.fromkeys(name.partition(".")[0] for name in names if "." in name)
+    alone = all("." in name for name in names)
+    return [
+        first for first in firsts if len(firsts) == 1 and not alone and _WRAPPER.fullmatch(first)
+    ]
+
+
 def _leave_out(
-    raw: RawFile, names: dict[str, str], ignored: dict[str, str], notes: list[str]
+    raw: RawFile,
+    names: dict[str, str],
+    ignored: dict[str, str],
+    notes: list[str],
+    roots: list[str],
 ) -> None:
     """Takes from `names` what no prediction reads, and says why in `ignored`."""
     for name, inner in list(names.items()):
-        why = None
-        if _is_training(inner):
-            why = "state of the training, not of the model"
-        elif "_flat_weights" in inner.split("."):
-            why = "a copy of the weights in another order, for cuDNN"
-        elif "." not in inner and raw.tensors[name].size <= 1 and _COUNTER.fullmatch(inner):
-            why = "a number about the training"
+        why = _no_part(raw, name, inner)
         if why is not None:
             ignored[name] = why
             del names[name]
@@ -157,11 +182,27 @@ def _leave_out(
         if twin is None and not numbered:
             continue
         why = f"a copy of {twin or 'the weights'}, as an average or a target of training keeps it"
-        notes.append(f"{part} was ignored: {why}")
+        path = ".".join((*roots, part))
+        notes.append(f"{path} was ignored: {why}; --key {path} reads it instead")
         for name, inner in list(names.items()):
             if inner.startswith(f"{part}."):
                 ignored[name] = why
                 del names[name]
+
+
+def _no_part(raw: RawFile, name: str, inner: str) -> str | None:
+    """Why the array `name`, called `inner` where it stands, is none of a model's; None if it may
+    be one."""
+    array = raw.tensors[name]
+    if _is_training(inner):
+        return "state of the training, not of the model"
+    if "_flat_weights" in inner.split("."):
+        return "a copy of the weights in another order, for cuDNN"
+    if "." not in inner and array.size <= 1 and _COUNTER.fullmatch(inner):
+        return "a number about the training"
+    if "." not in inner and array.dtype.name == "uint8" and array.ndim == 1:
+        return "bytes, as the state of a random generator is kept"
+    return None
 
 
 def _is_training(name: str) -> bool:
@@ -169,7 +210,9 @@ def _is_training(name: str) -> bool:
     return bool(_MOMENT.search(name)) or bool(dot and _TRAINING.fullmatch(first))
 
 
-_WRAPPER = re.compile(r"(.*_)?(state_dict|weights|params|checkpoint|ckpt)|model|net|network")
+_WRAPPER = re.compile(
+    r"(.*_)?(state_dict|state|weights|params|checkpoint|ckpt)|model|net|network|module"
+)
 
 
 def _wrapper(names: Iterable[str]) -> str | None:

@@ -20,6 +20,8 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "rnn": ("batch_first",),
     "conv1d": ("stride", "padding", "dilation", "groups"),
     "layer_norm": ("eps",),
+    "rms_norm": ("eps",),
+    "group_norm": ("eps",),
     "batch_norm": ("eps",),
 }
 _DEFAULTS = {
@@ -59,7 +61,8 @@ def _options(group: Group, declared: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for key in _OPTIONS.get(group.kind, ()):
         value = _single(declared.get(key))
-        if value is not None and value != _DEFAULTS[key]:
+        default = None if group.kind == "rms_norm" else _DEFAULTS[key]
+        if value is not None and value != default:
             options[key] = value
     if group.kind == "rnn" and (
         declared.get("nonlinearity") == "relu" or declared.get("mode") == "RNN_RELU"

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lstm_export.importing.infer.group import Group
-from lstm_export.importing.infer.sequential import Bare, before, behind, number
+from lstm_export.importing.infer.sequential import Bare, behind, number, steps_between
 
 _MIXING = ("linear", "conv1d")
-_NORMS = ("layer_norm", "batch_norm")
+_NORMS = ("layer_norm", "rms_norm", "group_norm", "batch_norm")
 _OTHERS = "tanh, gelu, leaky_relu and none are the likely others"
 
 
@@ -42,7 +42,7 @@ def with_activations(
                 options = {} if batch_first else {"batch_first": False}
                 placed.append(Bare("last", options))
         last = groups[index - 1] if index else None
-        known = before(declared, last, group)
+        known = steps_between(declared, last, group)
         if index == start and known is None:
             recurrent = next(g for g in reversed(groups[:index]) if g.recurrent)
             said.append(

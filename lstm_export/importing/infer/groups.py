@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lstm_export.importing.infer.choose import RECURRENT_LEAF
+from lstm_export.importing.infer.classes import as_declared, other_class
 from lstm_export.importing.infer.group import Group
 from lstm_export.importing.infer.plain_layers import as_embedding, batch_norm, plain_group
 from lstm_export.importing.infer.recurrent import recurrent_group
@@ -49,12 +50,17 @@ def find_groups(state: State) -> Found:
         if recurrent is not None:
             groups.append(recurrent)
         rest = {leaf: n for leaf, n in leaves.items() if not RECURRENT_LEAF.fullmatch(leaf)}
-        if "num_batches_tracked" in rest:
-            ignored[rest.pop("num_batches_tracked")] = "counts batches of training"
+        for leaf in [leaf for leaf, name in rest.items() if state.tensors[name].dtype.kind != "f"]:
+            _beside(state, rest.pop(leaf), leaf, ignored, unused)
         if not rest:
+            continue
+        if (other := other_class(state.declared, module)) is not None:
+            unused.update(dict.fromkeys(rest.values(), other))
             continue
         normed = "running_mean" in rest
         found = (batch_norm if normed else plain_group)(state, module, rest, positions[module])
+        if isinstance(found, Group):
+            found = as_declared(state.declared, found)
         if isinstance(found, Group):
             groups.append(found)
         else:
@@ -63,6 +69,19 @@ def find_groups(state: State) -> Found:
     groups, assumptions = _embeddings(groups)
     groups = _without_copies(state, groups, ignored)
     return Found(tuple(_with_states(state, groups, unused)), ignored, unused, tuple(assumptions))
+
+
+def _beside(
+    state: State, name: str, leaf: str, ignored: dict[str, str], unused: dict[str, str]
+) -> None:
+    """Integers that a module keeps beside its weights: counters and positions go into `ignored`."""
+    array = state.tensors[name]
+    if leaf == "num_batches_tracked":
+        ignored[name] = "counts batches of training"
+    elif array.size and np.array_equal(array.ravel(), np.arange(array.size)):
+        ignored[name] = "counts from 0, which takes no weights"
+    else:
+        unused[name] = "not floats, as no layer here has them"
 
 
 def _within_attention(state: State, group: Group, unused: dict[str, str]) -> bool:

@@ -11,6 +11,11 @@ from lstm_export.importing.infer.state import State
 
 def no_recurrence(state: State, groups: Sequence[Group]) -> CheckpointError:
     """None in the file at all; or none although what is left asks for one between."""
+    if written := _by_hand(groups):
+        return CheckpointError(
+            f"{state.path} has no torch.nn recurrent layer, and {written} look like a cell that is "
+            "written by hand, whose formula is not in the file: give your own class with --module"
+        )
     advice = (
         "A Python list of layers is not saved; torch.nn.ModuleList is. Save the whole module's "
         "state_dict() again"
@@ -40,8 +45,31 @@ def no_recurrence(state: State, groups: Sequence[Group]) -> CheckpointError:
             "gate order only Keras's own file tells: export from that file"
         )
     names = [state.shown(name) for name in state.tensors]
+    if not names and state.ignored:
+        return CheckpointError(
+            f"{state.path} holds {len(state.ignored)} tensors of an optimizer or other states of "
+            f"training ({next(iter(state.ignored))}, …) and no model: expected its state_dict(); "
+            "save that beside them"
+        )
+    if names and all(name.replace(".", "").isdecimal() for name in names):
+        return CheckpointError(
+            f"{state.path} holds tensors without names ({', '.join(names[:6])}), as a list of "
+            "parameters has them: expected module.state_dict(), which names them; save that"
+        )
     held = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     return CheckpointError(
         f"{state.path} holds no recurrent weights: expected weight_ih_l0 and weight_hh_l0 of an "
-        f"LSTM, GRU or RNN, or a cell's weight_ih and weight_hh; it holds {held or 'no tensors'}"
+        f"LSTM, GRU or RNN, or a cell's weight_ih and weight_hh; it holds {held or 'no tensors'}. "
+        "A recurrence of other layers needs your own class, with --module"
     )
+
+
+def _by_hand(groups: Sequence[Group]) -> str | None:
+    """Linear layers for the input and the state of a cell: both give its 4 or 3 gates."""
+    linear = [g for g in groups if g.kind == "linear" and g.gives is not None]
+    for group in linear:
+        if group.takes and group.gives in (3 * group.takes, 4 * group.takes):
+            other = next((g for g in linear if g is not group and g.gives == group.gives), None)
+            if other is not None:
+                return " and ".join(sorted((group.name, other.name)))
+    return None

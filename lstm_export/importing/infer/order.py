@@ -34,6 +34,10 @@ class Arrangement:
     def lines(self) -> tuple[tuple[Group, ...], ...]:
         return (*self.towers, self.trunk, *self.heads)
 
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        return tuple(group for line in self.lines for group in line)
+
 
 def arrange(groups: Sequence[Group]) -> list[Arrangement]:
     """Every arrangement in which widths chain, the likeliest first; at most four.

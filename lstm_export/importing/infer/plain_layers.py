@@ -25,7 +25,7 @@ def plain_group(state: State, module: str, leaves: Mapping[str, str], position: 
     takes: int | None = None
     gives: int | None = None
     if weight is None or 0 in weight or set(shapes) - {"weight", "bias"}:
-        return "no layer is known by these names and shapes"
+        return _unknown(leaves)
     match weight, bias:
         case (rows, columns), None:
             kind = "embedding" if EMBEDDING_NAME.search(module) else "linear"
@@ -86,6 +86,16 @@ def _matrix(kind: str, rows: int, columns: int) -> dict[str, int]:
     if kind == "embedding":
         return {"num_embeddings": rows, "embedding_dim": columns}
     return {"in_features": columns, "out_features": rows}
+
+
+def _unknown(leaves: Mapping[str, str]) -> str:
+    if any("transition" in leaf for leaf in leaves):
+        return "of a CRF, whose search for the best tags no layer here builds: scores go without"
+    if all(leaf.isdecimal() for leaf in leaves):
+        return "a tensor without a name: save module.state_dict(), which names them"
+    if any(leaf in ("weight", "bias") for leaf in leaves):
+        return "no layer is known by these names and shapes"
+    return "a parameter of its own: what the model does with it is not in the file"
 
 
 def _refused(shapes: Mapping[str, tuple[int, ...]]) -> str | None:

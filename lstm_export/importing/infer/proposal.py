@@ -18,7 +18,7 @@ from lstm_export.importing.infer.groups import Found
 from lstm_export.importing.infer.no_recurrence import no_recurrence
 from lstm_export.importing.infer.order import Arrangement, arrange, unarranged
 from lstm_export.importing.infer.plain_layers import as_embedding
-from lstm_export.importing.infer.sequential import Bare
+from lstm_export.importing.infer.sequential import Bare, without_place
 from lstm_export.importing.infer.state import State
 from lstm_export.importing.infer.translator import translator_text
 from lstm_export.importing.infer.untold import untold
@@ -108,6 +108,12 @@ def _proposal(
         ]
     flow.finish(ends)
     said += untold(arrangement)
+    names = (*(n for g in arrangement.groups for n in g.tensors.values()), *found.unused)
+    if apart := without_place(declared, {name.rpartition(".")[0] for name in names}):
+        said.append(
+            f"the file has {', '.join(apart)} and does not say where: nothing of them stands here "
+            "but what --layers puts there"
+        )
     return Proposal(flow.text, tuple(flow.inputs), tuple(flow.steps), flow.outputs, tuple(said))
 
 

@@ -36,7 +36,7 @@ def untold(arrangement: Arrangement) -> list[str]:
                 f"{name} has stride 1, dilation 1 and no padding: padding={width // 2} keeps the "
                 f"length, as many with a kernel of {width} do"
             )
-        if group.kind in ("layer_norm", "batch_norm") and "eps" not in group.options:
+        if group.kind in ("layer_norm", "group_norm", "batch_norm") and "eps" not in group.options:
             said.append(f"{name} has torch's eps of 1e-5")
         if group.kind == "layer_norm":
             other = "group_norm(groups=2), say," if "bias" in group.tensors else "rms_norm"

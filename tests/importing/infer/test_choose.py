@@ -123,7 +123,28 @@ def test_the_only_model_with_recurrent_weights_is_taken(model: nn.Module, read_a
         {"scorer": nn.Linear(2, 2).state_dict(), "model": model.state_dict()},
         keys=("scorer", "model"),
     )
-    assert list(infer(raw).state.tensors) == NAMES
+    found = infer(raw)
+    assert list(found.state.tensors) == NAMES
+    # It may be a part of the model, until --key says that it is not.
+    for inference, use in ((found, "unused"), (infer(raw, "model"), "ignored")):
+        assert {row.use for row in inference.table if row.name.startswith("scorer")} == {use}
+
+
+def test_parts_saved_side_by_side_are_asked_about_and_read_as_one(read_as: Read) -> None:
+    parts = {"rnn": nn.LSTM(3, 8).state_dict(), "out": nn.Linear(8, 2).state_dict()}
+    raw = read_as(parts, keys=tuple(parts))
+    with pytest.raises(OptionError, match=r"2 models: rnn, out; .*--key rnn, .*--key \."):
+        infer(raw)
+    found = infer(raw, ".")
+    assert found.proposal is not None
+    assert found.proposal.text == "rnn:lstm, last, out:linear"
+
+
+def test_a_generator_beside_the_only_state_dict(model: nn.Module, read_as: Read) -> None:
+    state = {"model_state": model.state_dict(), "rng": torch.zeros(99, dtype=torch.uint8)}
+    found = infer(read_as(state))
+    assert list(found.state.tensors) == NAMES
+    assert found.table[-1].use == "ignored"
 
 
 @pytest.mark.parametrize("keys", [(), ("model", "ema")])

@@ -208,3 +208,26 @@ def test_declared_options_are_taken_over(read_as: Read, net: Any) -> None:
         "x:floats(time_major=true); conv:conv1d(padding=1), rnn(batch_first=false, "
         "activation=relu), last(batch_first=false), norm:layer_norm(eps=0.001), fc:linear"
     )
+
+
+def test_integers_beside_weights_do_not_hide_them(read_as: Read, net: Any) -> None:
+    model = net(words=nn.Embedding(9, 3), lstm=nn.LSTM(3, 8))
+    model.words.register_buffer("position_ids", torch.arange(5)[None])
+    model.words.register_buffer("mask", torch.tensor([4, 4]))
+    found = infer(read_as(model))
+    assert found.proposal is not None
+    assert found.proposal.text == "words:embedding, lstm"
+    uses = {row.name: row.use for row in found.table}
+    assert (uses["words.position_ids"], uses["words.mask"]) == ("ignored", "unused")
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"state.0.exp_avg": torch.ones(3), "state.0.step": torch.tensor(1)}, "an optimizer"),
+        ({"0": torch.ones(3, 3), "1": torch.ones(3)}, "without names"),
+        ({"W.weight": torch.ones(40, 5), "U.weight": torch.ones(40, 10)}, "written by hand"),
+    ],
+)
+def test_why_there_is_no_recurrence(read_as: Read, state: dict[str, Any], message: str) -> None:
+    assert message in str(infer(read_as(state)).question)
