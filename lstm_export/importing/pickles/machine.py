@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.pickles.arguments import Arguments
+from lstm_export.importing.pickles.harmful import is_harmful
 from lstm_export.importing.pickles.values import SETS, Global, Inert, OddKey
 
 MAX_STEPS = 4_000_000
@@ -99,7 +100,10 @@ class Machine:
     def name(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
             self.broken("a class or function without a name")
-        self.push(Global(_OLD_MODULES.get(module, module), name))
+        named = Global(_OLD_MODULES.get(module, module), name)
+        if is_harmful(module, name):
+            self.refuse(str(named))
+        self.push(named)
 
     def call(self, function: object, arguments: object) -> None:
         """A call, as what it would have made of; by a function of ours if there is one."""

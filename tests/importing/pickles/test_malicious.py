@@ -14,6 +14,7 @@ import torch
 
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.formats import pickled_arrays, torch_file
+from lstm_export.importing.pickles.harmful import is_harmful
 
 
 def text(value: str) -> bytes:
@@ -166,39 +167,52 @@ def test_alone_it_is_refused(tmp_path: Path, attack: str, nothing_runs: Any) -> 
     assert not marker.exists()
 
 
-# A default factory is a name beside a dict that nobody asks for a missing key.
-@pytest.mark.parametrize("attack", [attack for attack in NAMES if attack != "default factory"])
-def test_in_place_of_a_weight_it_is_refused_by_name(
+@pytest.mark.parametrize("attack", [attack for attack in NAMES if attack != "_load_from_bytes"])
+def test_wherever_it_stands_the_file_is_refused(
     tmp_path: Path, attack: str, nothing_runs: Any
 ) -> None:
+    """In place of a weight, and beside weights that could be read: nobody made this by mistake."""
     marker = tmp_path / "ran"
-    body = b"}" + text("bias") + array() + b"s" + text("lstm.weight_hh_l0")
-    body += attacks(marker)[attack] + b"s"
-    with pytest.raises(CheckpointError) as caught:
-        read(plain(tmp_path, body), nothing_runs)
-    if attack != "_load_from_bytes":
-        assert "lstm.weight_hh_l0" in str(caught.value)
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize("attack", NAMES)
-def test_beside_weights_it_is_ignored_and_named(
-    tmp_path: Path, attack: str, nothing_runs: Any
-) -> None:
-    marker = tmp_path / "ran"
-    body = text("beside") + attacks(marker)[attack] + b"s"
+    body = attacks(marker)[attack]
+    start = b"}" + text("weight") + array() + b"s"
     for path in (
-        plain(tmp_path, b"}" + text("weight") + array() + b"s" + body),
-        zipped(tmp_path, body, beside=True),
+        plain(tmp_path, start + text("lstm.weight_hh_l0") + body + b"s"),
+        plain(tmp_path, start + text("beside") + body + b"s"),
+        zipped(tmp_path, text("beside") + body + b"s", beside=True),
     ):
-        if attack == "_load_from_bytes" and path.suffix == ".pkl":
-            continue  # its bytes must be those of one storage: refused
-        file = read(path, nothing_runs)
-        assert list(file.tensors) == ["weight"]
-        np.testing.assert_array_equal(file.tensors["weight"], [0, 1, 2])
-        if attack != "default factory":  # which is a dict that nobody asks for a missing key
-            assert any("beside" in note for note in file.notes), file.notes
+        with pytest.raises(CheckpointError, match=r"asks for \S+, which weights never need"):
+            read(path, nothing_runs)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        call("program.make", text("x")),
+        name("program.Made") + b")\x81",
+        attacks(Path("/nowhere"))["_load_from_bytes"],
+    ],
+    ids=["call", "instance", "_load_from_bytes"],
+)
+def test_what_is_unknown_is_named_beside_weights_and_refused_for_one(
+    tmp_path: Path, body: bytes, nothing_runs: Any
+) -> None:
+    beside = read(zipped(tmp_path, text("beside") + body + b"s", beside=True), nothing_runs)
+    assert list(beside.tensors) == ["weight"]
+    np.testing.assert_array_equal(beside.tensors["weight"], [0, 1, 2])
+    assert any("beside" in note for note in beside.notes), beside.notes
+    start = b"}" + text("weight") + array() + b"s"
+    with pytest.raises(CheckpointError):
+        read(plain(tmp_path, start + text("lstm.weight_hh_l0") + body + b"s"), nothing_runs)
+
+
+def test_names_that_people_give_their_own_code_are_not_harmful() -> None:
+    for module, own in (
+        *(("test", "Net"), ("code.model", "Net"), ("signal.net", "Net"), ("site", "Net")),
+        *(("builtins", "getattr"), ("pathlib", "PosixPath"), ("functools", "partial")),
+        *(("torch.serialization", "_get_layout"), ("osmnx", "Graph"), ("numpy", "load_all")),
+    ):
+        assert not is_harmful(module, own), (module, own)
 
 
 def test_these_attacks_are_live(tmp_path: Path) -> None:
@@ -211,18 +225,18 @@ def test_these_attacks_are_live(tmp_path: Path) -> None:
 
 
 def test_nobody_is_advised_to_load_it(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"found calls of os\.system") as caught:
-        pickled_arrays.read(plain(tmp_path, call("os.system", text("true"))))
+    with pytest.raises(CheckpointError, match=r"found calls of program\.make") as caught:
+        pickled_arrays.read(plain(tmp_path, call("program.make", text("true"))))
     assert "torch.load" not in str(caught.value)
 
 
 def test_in_a_module_s_hidden_attributes_it_is_named(tmp_path: Path) -> None:
     parameters = text("_parameters") + b"}" + text("weight") + array() + b"ss"
     state = b"}" + parameters + text("_buffers") + b"}s" + text("_modules") + b"}s"
-    state += text("_hooks") + call("os.system", text("true")) + b"s"
+    state += text("_hooks") + call("program.make", text("true")) + b"s"
     file = pickled_arrays.read(plain(tmp_path, name("program.Net") + b")\x81" + state + b"b"))
     assert list(file.tensors) == ["weight"]
-    assert file.notes == ("calls that were not executed: os.system",)
+    assert file.notes == ("calls that were not executed: program.make",)
 
 
 def test_extension_codes_and_foreign_buffers_are_refused(tmp_path: Path) -> None:
