@@ -56,9 +56,12 @@ def roles(step: Step) -> tuple[str, ...]:
 
 
 def eps(step: Step) -> float:
-    """What is added to the variance, or to the mean square."""
+    """What is added to the variance, or to the mean square; raises CheckpointError below 0."""
     default = RMS_EPS if step.op == "rms_norm" else EPS
-    return float(step.options.get("eps", default[step.layout]))
+    given = float(step.options.get("eps", default[step.layout]))
+    if given < 0:
+        raise misfit(step, f"expected eps of at least 0, got {given}")
+    return given
 
 
 def size(step: Step, tensors: Tensors) -> int:
@@ -83,6 +86,7 @@ def _axes(step: Step, tensors: Tensors, inputs: Sequence[Axes]) -> tuple[Axes, .
     features, x = size(step, tensors), inputs[0]
     for index, role in enumerate(roles(step)):
         (tensor if index > 1 else maybe)(step, tensors, role, (features,))
+    eps(step)
     if step.op == "group_norm":
         groups(step, features)
     if step.op in ("group_norm", "batch_norm"):

@@ -144,6 +144,7 @@ def test_defaults_of_eps_are_the_source_programs() -> None:
         ("x:floats(size=6), avg_pool1d(kernel=2, padding=2)", "0 to half the kernel 2, got 2"),
         ("x:floats(size=6), avg_pool1d(kernel=2, stride=0)", "expected stride of at least 1"),
         ("x:floats(size=6, steps=3), max_pool1d(kernel=4)", "3 steps are too few for a window"),
+        ("n:layer_norm(eps=-1)", "expected eps of at least 0, got -1"),
         ("n:group_norm", r"give groups, as in \(groups=4\)"),
         ("n:group_norm(groups=4)", "groups of equal size of 6 features, got 4"),
         ("n:rms_norm, permute(order=[0, 2, 1]), n:rms_norm", "expected 6 features"),

@@ -98,6 +98,7 @@ outputs = ["output"]
         ("[[layers]]\nkind='lstm'", "expected [[input]], [[layer]] and outputs, found layers"),
         ("[layer]\nkind='lstm'", "expected layer as a list of tables, [[layer]]"),
         ("[[layer]]\nprefix='lstm'", "layer 1: expected kind as a word, found nothing"),
+        ("[[layer]]\nkind='scale'\nfactor=nan", "expected a number for factor, found nan"),
         ("[[layer]]\nkind='lstm'\ndepth=1", "layer 1: lstm has no option depth"),
         ("[[layer]]\nkind='lstm'\ninputs='x'", "layer 1: expected inputs as a list of names"),
         ("[[layer]]\nkind='lstm'\nlayers=1979-05-27", "expected layers as a number, a word"),
