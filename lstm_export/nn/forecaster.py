@@ -101,7 +101,7 @@ class Forecaster(nn.Module):
     def targets_of(self, x: Tensor) -> Tensor:
         """The target columns, on the last axis, of raw rows."""
         positions = self.forecast.target_positions
-        if positions == tuple(range(x.shape[-1])):
+        if positions == tuple(range(len(self.forecast.features))):
             return x
         return torch.stack([x[..., position] for position in positions], dim=-1)
 
