@@ -1,0 +1,223 @@
+"""A script's graphs as the statements of one Python function."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from lstm_export.importing.scripted import control, numbers, operators, scalars
+from lstm_export.importing.scripted.attributes import Attributes
+from lstm_export.importing.scripted.lines import Block, Line, Statements
+from lstm_export.importing.scripted.namespace import NAMES
+from lstm_export.importing.scripted.place import place
+from lstm_export.importing.scripted.primitives import HANDLERS
+from lstm_export.importing.scripted.recurrent import FUNCTIONS, KERNELS, called, layer_of
+from lstm_export.importing.scripted.refusal import Unsupported, refusal
+from lstm_export.importing.scripted.terms import Held, Term
+
+_MOST_CALLS = 64
+_ZEROS = frozenset({"aten::zeros", "aten::new_zeros", "aten::zeros_like"})
+
+
+class Translator:
+    """Writes Python for the graphs of one script; `functions` are those outside its modules."""
+
+    def __init__(self, file: str, script: torch.jit.ScriptModule, functions: Any) -> None:
+        self.file, self.script, self.functions = file, script, functions
+        self.attributes = Attributes(script)
+        self.statements: Statements = []
+        self._frames: list[dict[str, Term]] = []
+        self._used: set[str] = set()
+        self._near = ""
+
+    def run(self, graph: Any, inputs: Sequence[Term]) -> list[Term]:
+        """Writes the whole of `graph`; gives its results. Raises CheckpointError."""
+        if len(self._frames) >= _MOST_CALLS:
+            raise Unsupported(f"calls in calls, more than {_MOST_CALLS} deep")
+        self._frames.append({})
+        try:
+            for value, term in zip(graph.inputs(), inputs, strict=True):
+                self.bind(value, term)
+            return self.block(graph)
+        finally:
+            self._frames.pop()
+
+    def block(self, block: Any) -> list[Term]:
+        """Writes the nodes of a block or a graph; gives its results."""
+        for node in block.nodes():
+            own = place(node)
+            # Assignments to attributes have no place of their own.
+            self._near = own or self._near
+            try:
+                self._node(node)
+            except Unsupported as error:
+                where = f"at {own}" if own else f"near {self._near}" if self._near else ""
+                raise refusal(self.file, error.what, where) from None
+        return [self._frames[-1][value.debugName()] for value in block.outputs()]
+
+    def bind(self, value: Any, term: Term) -> None:
+        """Notes that `term` is what `value` of the current graph stands for."""
+        kind = value.type().kind()
+        if term.kind and kind in ("OptionalType", "UnionType", "AnyType"):
+            kind = term.kind
+        self._frames[-1][value.debugName()] = dataclasses.replace(term, kind=kind)
+
+    def fresh(self, name: str) -> str:
+        """A variable that is not used yet, called like `name`."""
+        base = re.sub(r"\W.*|_*\d*$", "", name) or "v"
+        base = base if base[0].isalpha() else "v"
+        number = 1
+        while f"{base}_{number}" in self._used:
+            number += 1
+        self._used.add(f"{base}_{number}")
+        return f"{base}_{number}"
+
+    def argument(self, name: str) -> str:
+        """`name` as that of a variable that is used from now on."""
+        self._used.add(name)
+        return name
+
+    def texts(self, terms: Sequence[Term]) -> list[str]:
+        """The terms as expressions for what they are in the graph."""
+        return [operators.written(term) for term in terms]
+
+    def add(self, statement: Line | Block) -> None:
+        self.statements.append(statement)
+
+    def line(self, target: str, text: str, node: Any, *, pure: bool = True) -> None:
+        self.add(Line(target, text, pure, place(node)))
+
+    def assign(self, name: str, text: str, node: Any, *, pure: bool = True) -> Term:
+        """A new variable for the result of `node`."""
+        outputs = list(node.outputs())
+        if len(outputs) == 1 and not outputs[0].debugName().isdigit():
+            name = outputs[0].debugName()
+        target = self.fresh(name)
+        self.line(target, text, node, pure=pure)
+        return Term(target)
+
+    def assign_all(self, node: Any, text: str, *, pure: bool = True) -> list[Term]:
+        """New variables for all results of `node`."""
+        targets = [self.fresh(output.debugName()) for output in node.outputs()]
+        if targets:
+            comma = "," * (len(targets) == 1)
+            self.line(f"{', '.join(targets)}{comma}", text, node, pure=pure)
+        return [Term(target) for target in targets]
+
+    @contextlib.contextmanager
+    def collecting(self) -> Iterator[Statements]:
+        """Within the block statements go into the list that it gives."""
+        outer, self.statements = self.statements, []
+        try:
+            yield self.statements
+        finally:
+            self.statements = outer
+
+    def _node(self, node: Any) -> None:
+        frame, kind = self._frames[-1], node.kind()
+        inputs = [frame[value.debugName()] for value in node.inputs()]
+        if kind == "prim::If":
+            results = control.branch(self, node, inputs)
+        elif kind == "prim::Loop":
+            results = control.loop(self, node, inputs)
+        elif kind in ("prim::CallMethod", "prim::CallFunction"):
+            results = [self._call(node, inputs)]
+        elif kind in HANDLERS:
+            results = HANDLERS[kind](self, node, inputs)
+        elif kind in KERNELS:
+            results = KERNELS[kind](self, node, inputs)
+        else:
+            results = self._operator(node, kind, inputs)
+        for value, term in zip(node.outputs(), results, strict=True):
+            self.bind(value, term)
+
+    def _call(self, node: Any, inputs: list[Term]) -> Term:
+        if node.kind() == "prim::CallFunction":
+            name = str(inputs[0].known)
+            plain = re.sub(r"___torch_mangle_\d+\.", "", name.removeprefix("__torch__."))
+            if plain in FUNCTIONS:
+                return FUNCTIONS[plain](self, node, inputs[1:])[0]
+            function = self.functions.find_function(name)
+            if function is None:
+                raise Unsupported(f"it calls {name}, which the archive does not hold")
+            return self.run(function.graph, inputs[1:])[0]
+        held, method = inputs[0].known, node.s("name")
+        if not isinstance(held, Held):
+            raise Unsupported(f"{method} is a method of an object that is no module")
+        if layer_of(held, method):
+            return called(self, held, method, node, *inputs[1:3])
+        return self.run(held.script._c._get_method(method).graph, inputs)[0]
+
+    def _operator(self, node: Any, kind: str, inputs: list[Term]) -> list[Term]:
+        if kind in ("aten::__is__", "aten::__isnot__"):
+            word = "is" if kind == "aten::__is__" else "is not"
+            known = scalars.identity(kind, inputs)
+            return [known or self.assign("same", f"{inputs[0].text} {word} {inputs[1].text}", node)]
+        if (found := numbers.number(kind, inputs)) is not None:
+            text, is_number = found
+            longest = inputs[0].longest_of if text == inputs[0].text else ""
+            made = Term(text) if text.isidentifier() else self.assign("size", text, node)
+            return [Term(made.text, is_number=is_number, longest_of=longest)]
+        if (plain := scalars.expression(kind, inputs)) is not None:
+            text, pure, itself = plain
+            if pure and (folded := scalars.folded(text, inputs)) is not None:
+                return [folded]
+            if itself or node.outputsSize() == 0:
+                self.line("", text, node, pure=False)
+                return inputs[: node.outputsSize()]
+            return [self.assign("v", text, node, pure=pure)]
+        text, pure = operators.expression(node, inputs)
+        if text in ("None", inputs[0].text if inputs else ""):
+            return [dataclasses.replace(inputs[0], text=text)] * node.outputsSize()
+        if node.outputsSize() != 1:
+            return self.assign_all(node, text, pure=pure)
+        made = self.assign("v", text, node, pure=pure)
+        return [dataclasses.replace(made, **self._knowledge(node, kind, inputs, text, pure))]
+
+    def _knowledge(
+        self, node: Any, kind: str, inputs: list[Term], text: str, pure: bool
+    ) -> dict[str, Any]:
+        """What else is known of the one result of an operator."""
+        found: dict[str, Any] = {}
+        if kind in _ZEROS and _batch_varies(inputs[1 if kind == "aten::new_zeros" else 0]):
+            found["is_zeros"] = all(_only_reads(use.user) for use in node.output().uses())
+        if kind == "aten::size" and inputs[0].sizes_of:
+            found["longest_of"] = inputs[0].sizes_of
+        if pure and any(one.weight for one in inputs) and all(_is_fixed(one) for one in inputs):
+            found["weight"] = lambda: self._computed(node, inputs)
+        return found
+
+    def _computed(self, node: Any, inputs: list[Term]) -> Any:
+        """The result of an operator on weights and plain values alone."""
+        values = [one.weight() if one.weight else one.known for one in inputs]
+        stand_ins = [
+            dataclasses.replace(one, text=f"given[{position}]") if one.weight else one
+            for position, one in enumerate(inputs)
+        ]
+        text, _ = operators.expression(node, stand_ins)
+        with torch.no_grad():
+            return eval(text, {**NAMES, "given": values})
+
+
+def _is_fixed(one: Term) -> bool:
+    return one.weight is not None or one.is_known
+
+
+def _only_reads(user: Any) -> bool:
+    """Whether a user of a state of zeros does not write into it: a layer, or what leads there."""
+    if user.kind() == "prim::CallMethod":
+        return "torch.nn.modules.rnn" in str(user.inputsAt(0).type())
+    return user.kind() in KERNELS or user.kind() in ("prim::ListConstruct", "prim::TupleConstruct")
+
+
+def _batch_varies(sizes: Term) -> bool:
+    """Whether a state of these sizes (layers, batch, width) is made for any batch.
+
+    One of a batch of its own has to be kept: torch's kernels do not look whether it fits.
+    """
+    return sizes.parts is None or len(sizes.parts) < 3 or not sizes.parts[1].is_known
