@@ -78,9 +78,15 @@ def inspect_path(path: str | Path) -> Inspection:
         )
     if not location.exists():
         raise BundleError(f"there is nothing at {location}")
-    if location.name in (LAYOUT.manifest, DESCRIPTION, WEIGHTS):
+    if is_part(location):
         raise BundleError(f"{location} is part of a folder: inspect {location.parent} instead")
     return _onnx(location)
+
+
+def is_part(path: Path) -> bool:
+    """Whether the file at `path` is one of a bundle or a run folder, and says little alone."""
+    own = path.name in (LAYOUT.manifest, DESCRIPTION)
+    return own or (path.name == WEIGHTS and is_run(path.parent))
 
 
 def parameter_count(terms: Forecast) -> int:

@@ -8,44 +8,114 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lstm_export.cli.console import Json, emit, emit_json
+from lstm_export.cli.console import Json, Key, emit, emit_json, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lstm_export.contract import Forecast, Intervals
+    from lstm_export.importing.inspection import WeightsInspection
     from lstm_export.inspection import GraphFacts, Inspection
 
 
 def inspect(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A bundle, an ONNX file or a training run.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A bundle, an ONNX file, a training run or a file of weights."
+        ),
     ],
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            "--layers",
+            metavar="LAYERS",
+            help='What the weights are: "emb:embedding, lstm, last, fc:linear", or a .toml file.',
+        ),
+    ] = None,
+    key: Key = None,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the layers of the weights as TOML, to be edited.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Say what a bundle, an ONNX file or a training run is; what it is shows in its content.
+    """Say what a bundle, an ONNX file, a training run or a file of weights is, by its content.
 
-    With --json: kind (bundle, onnx file or training run), path, task (forecast, module, or
-    unknown for a foreign file), parameters, sizes (bytes by file), forecast (features, targets,
-    window, input_scaling, target_scaling, recurrent, time; null for other tasks), graphs (by
-    file: spec with inputs and outputs, opset_version, ir_version, producer, operators, cells,
-    weights, external_files), provenance (source_kind, data, seed, metrics, versions), verified
-    (the verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none),
+    Of weights it shows what every tensor would be used as, the layers that an export would take
+    them for, and what is assumed there; nothing in the file is run. With --json: kind (weights),
+    path, format, bytes, keys, parameters, found (layers by name, kind and sizes), layers, toml,
+    inputs, outputs, assumptions, question (null if there is none), notes, unused, tensors.
+
+    Of anything else, with --json: kind (bundle, onnx file or training run), path, task (forecast,
+    module, or unknown for a foreign file), parameters, sizes (bytes by file), forecast (features,
+    targets, window, input_scaling, target_scaling, recurrent, time; null for other tasks), graphs
+    (by file: spec with inputs and outputs, opset_version, ir_version, producer, operators, cells,
+    weights, external_files), provenance (source_kind, data, seed, metrics, versions), verified (the
+    verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none),
     intervals (levels; residuals by step; half_widths by level, target and step; null if none).
     """
-    from lstm_export.inspection import inspect_path
+    from lstm_export.errors import OptionError
+    from lstm_export.importing.read import is_weights
+    from lstm_export.inspection import inspect_path, is_part
 
+    if is_weights(file) and not is_part(file):
+        from lstm_export.importing.inspection import inspect_weights
+
+        weights = inspect_weights(file, key=key, layers=layers)
+        if json:
+            emit_json(weights.to_dict())
+        elif toml and weights.toml is not None:
+            emit(weights.toml.rstrip())
+        else:
+            _show_weights(weights)
+        return
+    if layers is not None or key is not None or toml:
+        raise OptionError(f"--layers, --key and --toml are for a file of weights; {file} is none")
     found = inspect_path(file)
     if json:
         emit_json(found.to_dict())
         return
-    lines = list(_lines(found))
+    _show(list(_lines(found)))
+
+
+Line = tuple[str, str]
+
+
+def _show(lines: Sequence[Line]) -> None:
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         emit(f"{name:<{width}}  {text}".rstrip())
 
 
-Line = tuple[str, str]
+def _show_weights(found: WeightsInspection) -> None:
+    from lstm_export.importing.infer.table import HEADER, text_rows
+    from lstm_export.importing.ops.op import shown as axes_text
+    from lstm_export.importing.pickles.values import shown
+
+    def cell(text: str) -> str:
+        return shown(text, 400)
+
+    about = [("weights", found.path), ("format", f"{found.format}, {found.bytes:,} bytes")]
+    about += [("several", f"{', '.join(found.keys)}: --key takes one")] if found.keys else []
+    about.append(("parameters", f"{found.parameters:,} in the tensors that are used"))
+    about += [("note", note) for note in found.notes]
+    _show([(name, cell(text)) for name, text in about])
+    rows = [[cell(text) for text in row] for row in text_rows(found.table)]
+    emit("\n" + table(HEADER, rows, left=len(HEADER)) + "\n")
+    then: list[Line] = []
+    if found.layers is not None:
+        then.append(("layers", found.layers))
+    then += [("input", f"{i.name}: {i.kind} {axes_text(i.axes)}") for i in found.inputs]
+    then += [("output", f"{name}: {axes_text(axes)}") for name, axes in found.outputs]
+    then += [("assumed", sentence) for sentence in found.assumptions]
+    if found.question is not None:
+        then.append(("question", found.question))
+    if found.unused:
+        then.append(("unused", f"{found.unused} tensors: an export asks for --allow-unused"))
+    if found.layers is not None:
+        spelt = found.layers.replace("'", "'\\''")
+        then.append(("next", f"lstm-export export {found.path} --layers '{spelt}' --out BUNDLE"))
+    _show([(name, shown(text, 4000)) for name, text in then])
 
 
 def _lines(found: Inspection) -> Iterator[Line]:
@@ -122,6 +192,10 @@ def _origin_lines(found: Inspection) -> Iterator[Line]:
     origin = found.provenance
     if origin and origin.data:
         yield "data", f"{origin.data.name}, {origin.data.rows:,} rows, sha256 {origin.data.sha256}"
+    if origin and origin.weights:
+        weights = origin.weights
+        yield "weights", f"{weights.file}, {weights.format}, sha256 {weights.sha256}"
+        yield "taken for", weights.taken_for
     if origin and origin.seed is not None:
         yield "seed", str(origin.seed)
     if origin and origin.versions:

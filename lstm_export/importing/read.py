@@ -17,7 +17,7 @@ from lstm_export.importing.formats import (
     torchscript,
 )
 from lstm_export.importing.raw import RawFile
-from lstm_export.importing.unrecognised import appearance
+from lstm_export.importing.unrecognised import appearance, is_onnx
 
 _HEAD = 4096
 
@@ -44,6 +44,21 @@ FORMATS: tuple[Format, ...] = (
     pickled_arrays,
     json_file,
 )
+
+
+def is_weights(path: Path) -> bool:
+    """Whether the file at `path` is for `read`: of one of its formats, or of none that is known.
+
+    An ONNX model is not, nor is what is no file.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+    except OSError:
+        return False
+    if any(form.matches(path, head) for form in FORMATS):
+        return True
+    return path.suffix != ".onnx" and not is_onnx(head)
 
 
 def read(path: str | Path, key: str | None = None) -> RawFile:

@@ -21,6 +21,7 @@ _BEGINNINGS = (
     (b"%PDF", "a PDF document"),
     (b"\x80", "a Python pickle that holds no weights that can be read without running it"),
 )
+_WEIGHTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".npz", ".json")
 _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 
 
@@ -39,8 +40,7 @@ def appearance(path: Path, head: bytes) -> str:
         return "a TensorFlow Lite file: export the weights from Keras instead"
     if head[257:262] == b"ustar":
         return "a tar archive: unpack it first"
-    # A ModelProto begins with ir_version (field 1, varint) and mostly producer_name or opset.
-    if head[:1] == b"\x08" and head[1:2] < b"\x20" and head[2:3] in (b"\x12", b"\x3a", b"\x42"):
+    if is_onnx(head):
         return "an ONNX model, which is exported already: lstm-export inspect shows it"
     if not any(head):
         return "nothing but zeros: download or save it again"
@@ -53,11 +53,22 @@ def appearance(path: Path, head: bytes) -> str:
     return f"unknown bytes that begin {head[:12].hex(' ')}"
 
 
+def is_onnx(head: bytes) -> bool:
+    """Whether `head` begins a ModelProto: ir_version (field 1, varint), then mostly producer_name
+    or opset."""
+    begins = head[:1] == b"\x08" and head[1:2] < b"\x20"
+    return begins and head[2:3] in (b"\x12", b"\x3a", b"\x42")
+
+
 def _archive(path: Path) -> str:
     names = sorted(member_names(path))
     if not names:
         return "a zip archive that is cut off or damaged: download or save it again"
     if "metadata.json" in names and any(name.endswith(".h5") for name in names):
         return "a .keras file: reading those comes later"
+    weights = [name for name in names if name.endswith(_WEIGHTS)]
+    if weights:
+        best = min(weights, key=lambda name: ("optim" in name, len(name)))
+        return f"a zip archive around other files: unpack it, and give {shown(best, 40)} or another"
     listed = ", ".join(shown(name, 40) for name in names[:5])
     return f"a zip archive without weights that are known here; it holds {listed}"
