@@ -41,7 +41,7 @@ def check(
     """
     if atol is not None and not (np.isfinite(atol) and atol >= 0):
         raise OptionError(f"atol: expected a finite number ≥ 0, got {atol!r}")
-    case = case_of(understood, Weights(tensors, tuple(declared)), expected)
+    case = case_of(understood, Weights(_in_float64(tensors), tuple(declared)), expected)
     outputs, results = _judged(case, atol)
     if all(each.passed for each in results):
         return Agreement(expected.source, True, results, expected.notes)
@@ -62,6 +62,14 @@ def check(
         search.cut,
         said,
     )
+
+
+def _in_float64(tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """As the equations have them, so that each of many variants need not convert them again."""
+    return {
+        name: array.astype(np.float64) if array.dtype.kind == "f" else array
+        for name, array in tensors.items()
+    }
 
 
 def _fit(found: Tried) -> Fit:

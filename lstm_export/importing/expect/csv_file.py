@@ -15,6 +15,7 @@ from lstm_export.importing.expect.stored import Stored, check_finite
 
 _NUMBER = re.compile(r"[+-]?(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<power>[+-]?\d{1,4}))?")
 _DELIMITERS = (",", ";", "\t", " ")
+_FEWEST = 3
 _EXACT = 15  # digits that a float64 keeps of what is printed
 
 
@@ -111,10 +112,12 @@ def _rounding(digits: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Float:
     """Half of the last printed digit of every cell.
 
     A program prints a fixed number of decimals or of digits, and may leave out zeros at the end:
-    the most in a column are what was kept, and of the two readings the coarser one holds.
+    the most in a column are what was kept, and of the two readings the coarser one holds. Whole
+    numbers are taken as exact, and fewer than three digits as decimals: they would hide anything.
     """
     decimals, counting, first = digits
     by_decimals = np.broadcast_to(-decimals.max(axis=0), first.shape)
-    by_digits = first - counting.max(axis=0) + 1
+    kept = counting.max(axis=0)
+    by_digits = np.where(kept >= _FEWEST, first - kept + 1, by_decimals)
     last = np.maximum(by_decimals, by_digits).clip(-300, 300)
-    return np.asarray(0.5 * 10.0**last)
+    return np.where((decimals == 0).all(axis=0), 0.0, 0.5 * 10.0**last)

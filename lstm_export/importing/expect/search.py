@@ -10,6 +10,7 @@ import numpy as np
 from lstm_export.errors import CheckpointError, InputError, OptionError
 from lstm_export.importing.expect.alternatives.alternative import Alternative
 from lstm_export.importing.expect.alternatives.registry import FAMILIES
+from lstm_export.importing.expect.alternatives.rescaled import rescaled
 from lstm_export.importing.expect.case import Case, case_of
 from lstm_export.importing.expect.evaluate import Evaluator
 from lstm_export.importing.expect.fitting import reshapes
@@ -19,7 +20,7 @@ from lstm_export.importing.layers.text import to_text
 
 MOST_PAIRS = 600
 """Pairs that are computed."""
-MOST_BOUND = 4000
+MOST_BOUND = 2500
 """Pairs that are looked at, most of them of another shape than the file's outputs."""
 _PROMISING = 8
 """Single alternatives that come nearest, each tried with all others before any other pair."""
@@ -64,17 +65,39 @@ class Search:
             for other in FAMILIES[family](self.start)
             if (found := self._try((other,), family)) is not None
         ]
-        fitting = _fitting(singles)
-        return fitting if fitting or self.cut else _fitting(list(self._pairs(singles)))
+        if fitting := _fitting(singles):
+            return fitting
+        if fitting := _fitting(list(self._rescaled(singles))):
+            return fitting
+        return [] if self.cut else _fitting(list(self._pairs(singles)))
+
+    def _rescaled(self, singles: list[Tried]) -> Iterator[Tried]:
+        """What was understood, and each single alternative, with its outputs scaled."""
+        before = [((), self.start), *((one.alternatives, one.case) for one in singles)]
+        for alternatives, case in before:
+            if not self._shapes_fit(case):
+                continue
+            try:
+                line = rescaled(case, *self.evaluator.run(case))
+            except InputError:
+                continue
+            if line is not None:
+                found = self._try((*alternatives, line), "a factor and an offset", case)
+                if found is not None:
+                    yield found
 
     def _pairs(self, singles: list[Tried]) -> Iterator[Tried]:
-        """Two alternatives with different places, the promising ones first."""
+        """Two alternatives with different places, the promising ones first, up to one with which
+        something fits."""
         order = sorted(range(len(singles)), key=lambda i: singles[i].ratio)
         finite = [i for i in order if np.isfinite(singles[i].ratio)]
         first = finite[:_PROMISING]
         rest = [i for i in range(len(singles)) if i not in first]
         computed = looked = 0
+        fitting = False
         for index in (*first, *rest):
+            if fitting:
+                return
             one = singles[index]
             for family, others in FAMILIES.items():
                 for other in others(one.case):
@@ -87,6 +110,7 @@ class Search:
                     found = self._try((*one.alternatives, other), family, one.case)
                     if found is not None:
                         computed += bool(np.isfinite(found.ratio))
+                        fitting = fitting or found.ratio <= 1
                         yield found
 
     def _try(
@@ -113,11 +137,16 @@ class Search:
         self.tried.append(found)
         return found
 
+    def _shapes_fit(self, case: Case) -> bool:
+        shapes = {name: case.output_shape(name) for name in case.expected.outputs}
+        return all(
+            shape is None or reshapes(shape, case.expected.outputs[name].shape)
+            for name, shape in shapes.items()
+        )
+
     def _ratio(self, case: Case) -> float:
-        for name, values in case.expected.outputs.items():
-            shape = case.output_shape(name)
-            if shape is not None and not reshapes(shape, values.shape):
-                return float("inf")
+        if not self._shapes_fit(case):
+            return float("inf")
         try:
             with np.errstate(all="ignore"):
                 outputs, expected = self.evaluator.run(case)
@@ -127,4 +156,5 @@ class Search:
 
 
 def _fitting(tried: list[Tried]) -> list[Tried]:
-    return sorted((t for t in tried if t.ratio <= 1), key=lambda t: t.ratio)
+    """Likely ones first, as they were tried: below its bound an error tells nothing more."""
+    return [each for each in tried if each.ratio <= 1]

@@ -11,6 +11,7 @@ from lstm_export.importing.expect.alternatives.alternative import (
     Alternative,
     called,
 )
+from lstm_export.importing.expect.alternatives.norms import NORMS
 from lstm_export.importing.expect.case import Case
 from lstm_export.importing.expect.edits import changed, inserted, removed, swapped
 from lstm_export.importing.layers.layers import Layers
@@ -27,7 +28,8 @@ _BETWEEN: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("leaky_relu", {"slope": 0.2}),
     ("gelu", {"approximate": "tanh"}),
     ("softplus", {}),
-    ("selu", {}),
+    *((name, {}) for name in ("selu", "mish", "relu6", "softsign", "hardtanh", "hardswish")),
+    *((name, {}) for name in ("hardsigmoid", "log_sigmoid", "exp")),
 )
 _BEHIND: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("sigmoid", {}),
@@ -39,7 +41,7 @@ _BEHIND: tuple[tuple[str, Mapping[str, Any]], ...] = (
     *((name, options) for name, options in _BETWEEN if name not in ("relu", "tanh", "sigmoid")),
 )
 ACTIVATIONS = frozenset((*(name for name, _ in _BETWEEN), *(name for name, _ in _BEHIND)))
-_LAYERS = ("linear", "layer_norm", "batch_norm", "conv1d", "concat", *RECURRENT)
+_LAYERS = ("linear", *NORMS, "conv1d", "concat", *RECURRENT)
 
 
 def final_activation(case: Case) -> Iterator[Alternative]:

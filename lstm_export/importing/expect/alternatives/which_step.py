@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lstm_export.importing.expect.alternatives.activations import ACTIVATIONS
 from lstm_export.importing.expect.alternatives.alternative import (
     Alternative,
     called,
@@ -13,6 +14,7 @@ from lstm_export.importing.expect.alternatives.alternative import (
 )
 from lstm_export.importing.expect.case import Case
 from lstm_export.importing.expect.edits import inserted, removed, swapped
+from lstm_export.importing.layers.layers import Layers
 
 SAID = {
     "last": "the last step",
@@ -20,7 +22,6 @@ SAID = {
     "mean": "the mean of all steps",
     "max": "the maximum of all steps",
 }
-SUMMARIES = ("mean", "max")
 
 
 def which_step(case: Case) -> Iterator[Alternative]:
@@ -39,7 +40,7 @@ def which_step(case: Case) -> Iterator[Alternative]:
         if whole is not None:
             yield Alternative("the head reads every step", whole, place)
             if index < len(layers.steps) - 1:
-                for op in SUMMARIES:
+                for op in _behind(layers):
                     yield Alternative(
                         f"{SAID[op]} is taken behind the head, not before it",
                         inserted(whole, len(whole.steps) - 1, op, options),
@@ -51,9 +52,15 @@ def which_step(case: Case) -> Iterator[Alternative]:
         for op, said in SAID.items():
             yield Alternative(f"{said} alone goes on", inserted(layers, last, op, options), "step")
         if last < len(layers.steps) - 1:
-            for op in SUMMARIES:
+            for op in _behind(layers):
                 behind = inserted(layers, len(layers.steps) - 1, op, options)
                 yield Alternative(f"{SAID[op]} is taken behind the head", behind, "step")
+
+
+def _behind(layers: Layers) -> tuple[str, ...]:
+    """What comes out differently behind the head: a mean does not where all of it is linear."""
+    curved = any(step.op in ACTIVATIONS for step in layers.steps)
+    return ("mean", "max") if curved else ("max",)
 
 
 def _axis(options: Any) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""What passes, what does not, and what is said where nothing fits."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lstm_export.errors import OptionError
+from lstm_export.importing.expect.agreement import message, require_agreement
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from models import Model, lstm_head, random
+
+DEFAULT = "lstm, last, fc:linear"
+
+
+def saved(model: Model, path: Path) -> Path:
+    return model.save(path, lambda x: model.fc(model.lstm(x)[0][:, -1]), x=random(4, 6, 3))
+
+
+def test_equal_numbers_pass(tmp_path: Path) -> None:
+    model = lstm_head(num_layers=2, bidirectional=True)
+    found = model.check(DEFAULT, saved(model, tmp_path / "io.npz"))
+    require_agreement(found)
+    (output,) = found.outputs
+    assert output.error <= output.bound
+    assert "1e-5 × max|expected|" in found.summary
+    assert json.loads(json.dumps(found.to_dict()))["passed"]
+
+
+def test_a_weight_that_is_a_thousandth_off_fails(tmp_path: Path) -> None:
+    model = lstm_head()
+    path = saved(model, tmp_path / "io.npz")
+    model.modules["lstm"].weight_hh_l0.data[3, 2] += 1e-3
+    found = model.check(DEFAULT, path)
+    assert not found.passed
+    assert not found.fits
+    assert "the function is probably right" in message(found)
+    assert model.check(DEFAULT, path, atol=1e-2).passed
+    with pytest.raises(OptionError, match="atol"):
+        model.check(DEFAULT, path, atol=-1.0)
+
+
+def test_where_nothing_fits_the_nearest_is_named(tmp_path: Path) -> None:
+    model = lstm_head()
+
+    def strange(x: torch.Tensor) -> torch.Tensor:
+        return model.fc(model.lstm(x)[0][:, -1].cos() * 3).sigmoid()
+
+    found = model.check(DEFAULT, model.save(tmp_path / "io.npz", strange, x=random(4, 6, 3)))
+    assert not found.fits
+    assert found.nearest is not None
+    assert model.check(found.nearest.text, tmp_path / "io.npz").outputs[0].ratio > 1
+    text = message(found)
+    assert "alternatives fits, alone or in pairs (the axis of time, which step is read" in text
+    assert f'--layers "{found.nearest.text}"' in text
+    data = json.loads(json.dumps(found.to_dict()))
+    assert data["nearest"]["layers"] == found.nearest.text
+    assert data["outputs"][0]["error"] > data["outputs"][0]["bound"]
+
+
+def test_data_that_cannot_tell_are_said_to_be_so(tmp_path: Path) -> None:
+    model = Model(gru=nn.GRU(3, 5, batch_first=True), a=nn.Linear(5, 6), b=nn.Linear(6, 2))
+    model.modules["a"].bias.data += 50
+    path = model.save(
+        tmp_path / "io.npz",
+        lambda x: model.b(torch.relu(model.a(model.gru(x)[0][:, -1]))),
+        x=random(4, 6, 3),
+    )
+    found = model.check("gru, last, a:linear, tanh, b:linear", path)
+    texts = [fit.text for fit in found.fits]
+    assert texts[:2] == ["gru, last, a:linear, b:linear", "gru, last, a:linear, relu, b:linear"]
+    assert len(texts) == 4
+    assert f"These fit, and these data cannot tell them apart, and {found.more} more" in message(
+        found
+    )
+
+
+def test_outputs_scaled_back(tmp_path: Path) -> None:
+    model = lstm_head()
+    path = model.save(
+        tmp_path / "io.npz",
+        lambda x: model.fc(model.lstm(x)[0].mean(1)) * 12.5 + 40,
+        x=random(6, 6, 3),
+    )
+    found = model.check(DEFAULT, path)
+    (fit,) = found.fits
+    assert fit.text.startswith("lstm, mean, fc:linear, scale(factor=12.5")
+    assert model.check(fit.text, path).passed
+
+
+def test_numbers_that_a_half_float_rounded_pass(tmp_path: Path) -> None:
+    model = lstm_head()
+    path = saved(model, tmp_path / "io.npz")
+    arrays = dict(np.load(path))
+    np.savez(path, x=arrays["x"], output=arrays["output"].astype(np.float16))
+    found = model.check(DEFAULT, path)
+    assert found.passed
+    assert "last digit" in found.summary
