@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.errors import MissingExtraError
+from lstm_export.errors import MissingExtraError, OptionError
 from lstm_export.importing.build import build
 from lstm_export.importing.description import Description
 from lstm_export.importing.example import example
+from lstm_export.importing.expect.agreement import require_agreement
+from lstm_export.importing.expect.check import check
+from lstm_export.importing.expect.read import read_expected
 from lstm_export.importing.origin import weights_origin
 from lstm_export.importing.pickles.values import shown
 from lstm_export.importing.reference import run
@@ -52,7 +55,10 @@ def export_weights(
     CheckpointError and OptionError as `understand` does, ParityError if one of the three ways
     disagrees with another or with `expect`, ExportError, OutputError and MissingExtraError.
     """
+    if atol is not None and not expect:
+        raise OptionError("atol is the tolerance of expected outputs: expected files of them too")
     understood = understand(source, key=key, layers=layers, allow_unused=allow_unused)
+    agreed = _agreed(understood, [Path(each) for each in expect], atol) if expect else ()
     try:
         import torch
 
@@ -71,8 +77,18 @@ def export_weights(
         GraphOptions(target=target),
         stream=stream,
         force=force,
-        origin=_origin(Path(source), understood),
+        origin=_origin(Path(source), understood, agreed),
     )
+
+
+def _agreed(understood: Understood, expect: Sequence[Path], atol: float | None) -> tuple[str, ...]:
+    """Notes on the user's own outputs, which agree; raises ParityError where they do not."""
+    expected = read_expected(expect, understood.description)
+    tensors = understood.description.tensors
+    declared = understood.raw.layers or ()
+    agreement = check(understood.layers, tensors, declared, expected, atol=atol)
+    require_agreement(agreement)
+    return (f"{expected.source} agrees: {agreement.summary}", *agreement.notes)
 
 
 def judge(
@@ -83,7 +99,7 @@ def judge(
         return run(description, inputs)
 
 
-def _origin(source: Path, understood: Understood) -> ModuleOrigin:
+def _origin(source: Path, understood: Understood, agreed: tuple[str, ...]) -> ModuleOrigin:
     from lstm_export.exporting.bundles.module_origin import ModuleOrigin
 
     weights = weights_origin(source, understood.raw.format, understood.text)
@@ -91,7 +107,7 @@ def _origin(source: Path, understood: Understood) -> ModuleOrigin:
         f"unused: {row.name}, {row.reason}" for row in understood.table if row.use == "unused"
     ]
     assumed = [f"assumed: {sentence}" for sentence in understood.assumptions]
-    notes = (*understood.notes, *assumed, *unused)
+    notes = (*understood.notes, *assumed, *unused, *agreed)
     return ModuleOrigin(
         source.name,
         "checkpoint",
