@@ -93,6 +93,16 @@ def _write_bundle(path: Path, terms: Forecast) -> None:
 
 
 @pytest.fixture
+def brief_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed beside a model, the machine's peak and torch's threads, takes a moment."""
+    from lstm_export.bench import limit, torch_side
+
+    monkeypatch.setattr(limit, "_SIZE", 64)
+    monkeypatch.setattr(limit, "_PEAK_SECONDS", 0.001)
+    monkeypatch.setattr(torch_side, "_TRIALS", (1, 1))
+
+
+@pytest.fixture
 def give_intervals(tmp_path: Path) -> Callable[[Path, Intervals], Path]:
     """A function from a bundle and intervals to the same bundle with these intervals."""
 

@@ -25,6 +25,8 @@ from lstm_export.errors import BundleError, OptionError
 SHORT: dict[str, Any] = {"seconds": 0.001}
 PEAK = Peak(1e9, 2e9, 4, 1e-6)
 
+pytestmark = pytest.mark.usefixtures("brief_timing")
+
 
 def names(measurement: dict[str, Any]) -> set[str]:
     """Contenders without their numbers of threads, which depend on the machine."""

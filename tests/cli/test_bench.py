@@ -14,6 +14,8 @@ from lstm_export.runtime.settings import Settings
 
 SHORT = ["--seconds", "0.001", "--batch", "2"]
 
+pytestmark = pytest.mark.usefixtures("brief_timing")
+
 
 @pytest.fixture(autouse=True)
 def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
