@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from lstm_export.importing.infer.group import Group
+from lstm_export.importing.infer.plain_layers import as_embedding, as_linear
 
 _CLASSES: Mapping[str, tuple[str, ...]] = {
     "lstm": ("LSTM", "LSTMCell"),
@@ -52,6 +53,10 @@ def as_declared(declared: Mapping[str, Any], group: Group) -> Group | str:
     """`group`, which names and shapes tell, as the layer whose class the file declares; or why it
     is none."""
     known = torch_class(declared, group.name)
+    if known == "Embedding" and group.kind == "linear" and "bias" not in group.tensors:
+        group = as_embedding(group)
+    if known == "Linear" and group.kind == "embedding":
+        group = as_linear(group)
     if group.kind == "layer_norm" and known == "RMSNorm":
         return replace(group, kind="rms_norm")
     groups = declared.get(f"{group.name}.num_groups")

@@ -13,6 +13,7 @@ from typing import Any
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.infer.group import Group
 from lstm_export.importing.infer.state import State
+from lstm_export.importing.ops.registry import OPS
 
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "lstm": ("batch_first",),
@@ -52,18 +53,24 @@ def with_declared(state: State, groups: Sequence[Group]) -> tuple[Group, ...]:
         else:
             _check_whole(state, groups, key, path, value)
     return tuple(
-        replace(group, options={**group.options, **_options(group, own.get(group.name, {}))})
+        replace(group, options={**group.options, **_options(state, group, own.get(group.name, {}))})
         for group in groups
     )
 
 
-def _options(group: Group, declared: Mapping[str, Any]) -> dict[str, Any]:
+def _options(state: State, group: Group, declared: Mapping[str, Any]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for key in _OPTIONS.get(group.kind, ()):
         value = _single(declared.get(key))
         default = None if group.kind == "rms_norm" else _DEFAULTS[key]
-        if value is not None and value != default:
-            options[key] = value
+        if value is None or value == default:
+            continue
+        if (expected := OPS[group.kind].options[key].problem(value)) is not None:
+            raise CheckpointError(
+                f"{state.path} declares {group.name}.{key} = {value}, expected {expected}: no such "
+                f"{group.kind} can be built; give the layers with --layers"
+            )
+        options[key] = value
     if group.kind == "rnn" and (
         declared.get("nonlinearity") == "relu" or declared.get("mode") == "RNN_RELU"
     ):

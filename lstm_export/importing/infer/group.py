@@ -58,7 +58,7 @@ def prefix_text(name: str) -> str:
     """`name:` as a layer string writes it, quoted if it is no plain word; nothing for none."""
     if not name:
         return ""
-    return f"{name}:" if _WORD.fullmatch(name) else f'"{name}":'
+    return f"{name}:" if _WORD.fullmatch(name) and name != "return" else f'"{name}":'
 
 
 def option_text(options: Mapping[str, Any]) -> str:

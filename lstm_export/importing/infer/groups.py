@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from lstm_export.importing.infer.choose import RECURRENT_LEAF
-from lstm_export.importing.infer.classes import as_declared, other_class
+from lstm_export.importing.infer.classes import as_declared, other_class, torch_class
 from lstm_export.importing.infer.group import Group
 from lstm_export.importing.infer.plain_layers import as_embedding, batch_norm, plain_group
 from lstm_export.importing.infer.recurrent import recurrent_group
@@ -21,6 +22,7 @@ _STATE_LEAF = re.compile(
     re.IGNORECASE,
 )
 _ATTENTION = "multi-head attention"
+_ROLES = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ def find_groups(state: State) -> Found:
     groups: list[Group] = []
     ignored: dict[str, str] = {}
     unused: dict[str, str] = {}
+    wide: int | None = None
     for module, leaves in modules.items():
         recurrent = recurrent_group(state, module, leaves, positions[module])
         if recurrent is not None:
             groups.append(recurrent)
         rest = {leaf: n for leaf, n in leaves.items() if not RECURRENT_LEAF.fullmatch(leaf)}
-        for leaf in [leaf for leaf, name in rest.items() if state.tensors[name].dtype.kind != "f"]:
+        integers = [leaf for leaf, name in rest.items() if state.tensors[name].dtype.kind != "f"]
+        for leaf in [leaf for leaf in integers if leaf not in _ROLES]:
             _beside(state, rest.pop(leaf), leaf, ignored, unused)
         if not rest:
             continue
@@ -61,12 +65,17 @@ def find_groups(state: State) -> Found:
         found = (batch_norm if normed else plain_group)(state, module, rest, positions[module])
         if isinstance(found, Group):
             found = as_declared(state.declared, found)
+        shape = state.tensors[next(iter(rest.values()))].shape
+        if not normed:
+            wide = shape[0] if len(shape) > 3 else None
+        elif wide is not None and shape == (wide,):
+            found = "the norm of a convolution over more than time, which no layer here builds"
         if isinstance(found, Group):
             groups.append(found)
         else:
             unused.update(dict.fromkeys(rest.values(), found))
     groups = [group for group in groups if not _within_attention(state, group, unused)]
-    groups, assumptions = _embeddings(groups)
+    groups, assumptions = _embeddings(groups, state.declared)
     groups = _without_copies(state, groups, ignored)
     return Found(tuple(_with_states(state, groups, unused)), ignored, unused, tuple(assumptions))
 
@@ -95,7 +104,7 @@ def _within_attention(state: State, group: Group, unused: dict[str, str]) -> boo
     return True
 
 
-def _embeddings(groups: list[Group]) -> tuple[list[Group], list[str]]:
+def _embeddings(groups: list[Group], declared: Mapping[str, Any]) -> tuple[list[Group], list[str]]:
     """A matrix alone before the recurrent layers is a table if they take what its rows hold.
 
     Where they could take what it gives as a linear layer too, `order` asks.
@@ -103,6 +112,9 @@ def _embeddings(groups: list[Group]) -> tuple[list[Group], list[str]]:
     recurrent = [group for group in groups if group.recurrent]
     result, assumptions = [], []
     for group in groups:
+        if torch_class(declared, group.name) is not None:
+            result.append(group)
+            continue
         alone = group.kind == "linear" and "bias" not in group.tensors
         before = bool(recurrent) and group.position < recurrent[0].position
         widths = {r.takes for r in recurrent}

@@ -7,6 +7,7 @@ in which widths chain; else several towers side by side that end where their wid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
@@ -14,6 +15,9 @@ from itertools import islice, pairwise
 from lstm_export.errors import OptionError
 from lstm_export.importing.infer.group import Group
 
+_HEAD_NAME = re.compile(
+    r"(^|[._])(h2o|hidden2\w+|out(put)?s?|heads?|decoder|fc\w*|logits?|predict\w*|classif\w*)($|[._])"
+)
 _BUDGET = 20_000
 """Partial orders that are looked at; a model of thirty layers of different widths takes thirty."""
 
@@ -22,17 +26,20 @@ _BUDGET = 20_000
 class Arrangement:
     """`towers` run side by side, each on an input of its own; `trunk` on all they give together.
 
-    With one tower `trunk` is empty. `heads` read the end of it side by side.
+    With one tower `trunk` is empty. `heads` read the end of it side by side. Where the towers read
+    one input, `stem` is what stands before all of them, and `forked` is true.
     """
 
     towers: tuple[tuple[Group, ...], ...]
     trunk: tuple[Group, ...] = ()
     heads: tuple[tuple[Group, ...], ...] = ()
     reordered: bool = False
+    stem: tuple[Group, ...] = ()
+    forked: bool = False
 
     @property
     def lines(self) -> tuple[tuple[Group, ...], ...]:
-        return (*self.towers, self.trunk, *self.heads)
+        return (self.stem, *self.towers, self.trunk, *self.heads)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -42,16 +49,22 @@ class Arrangement:
 def arrange(groups: Sequence[Group]) -> list[Arrangement]:
     """Every arrangement in which widths chain, the likeliest first; at most four.
 
-    One that keeps the file's order leaves no others. Empty where there is none.
+    One that keeps the file's order leaves no others, but for a head that stands in front by its
+    name. Empty where there is none.
     """
     in_order = chain(groups)
     if in_order is not None:
-        return [Arrangement((in_order,))]
+        head_last = _head_last(groups)
+        others = [] if head_last is None else [Arrangement((head_last,), reordered=True)]
+        return [Arrangement((in_order,)), *others]
     orders = [Arrangement((order,), reordered=True) for order in islice(_orders(groups), 4)]
     if orders:
         return orders
     other = _heads(groups) or _towers(groups)
-    return [] if other is None else [other]
+    if other is None:
+        return []
+    forked = _forked(other)
+    return [other] if forked is None else [other, forked]
 
 
 def unarranged(path: str, groups: Sequence[Group], perhaps: str | None) -> OptionError:
@@ -62,7 +75,9 @@ def unarranged(path: str, groups: Sequence[Group], perhaps: str | None) -> Optio
         if before.gives is not None and after.takes not in (None, before.gives):
             where = (
                 f"{before.name or before.kind} gives {before.gives} features and "
-                f"{after.name or after.kind} takes {after.takes}; "
+                f"{after.name or after.kind} takes {after.takes}"
+                + (" (one direction, or the sum of both?)" if _is_half(before, after) else "")
+                + "; "
             )
             break
         if after.kind == "embedding":
@@ -97,6 +112,29 @@ def _heads(groups: Sequence[Group]) -> Arrangement | None:
     return None
 
 
+def _head_last(groups: Sequence[Group]) -> tuple[Group, ...] | None:
+    """A first layer whose name is a head's behind all others, which end in a recurrent one."""
+    first = groups[0]
+    if first.kind == "linear" and groups[-1].recurrent and _HEAD_NAME.search(first.name):
+        return chain((*groups[1:], first))
+    return None
+
+
+def _forked(separate: Arrangement) -> Arrangement | None:
+    """The same towers on one input, if all take what the first one has somewhere in front of a
+    recurrent layer: two inputs of one width and one input look alike."""
+    first, *others = separate.towers
+    widths = {tower[0].takes for tower in others}
+    for index, group in enumerate(first):
+        if widths == {group.takes} and group.takes is not None:
+            return replace(
+                separate, stem=first[:index], towers=(first[index:], *others), forked=True
+            )
+        if group.recurrent:
+            break
+    return None
+
+
 def _towers(groups: Sequence[Group]) -> Arrangement | None:
     done: list[tuple[Group, ...]] = []
     current: tuple[Group, ...] = ()
@@ -128,7 +166,7 @@ def _orders(groups: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
             left -= 1
             if left < 0:
                 return
-            longer = _joined(done, group)
+            longer = _joined(done, group, grouped=False)
             if longer is not None:
                 yield from extend(longer, rest[:i] + rest[i + 1 :])
 
@@ -147,8 +185,10 @@ def chain(groups: Sequence[Group]) -> tuple[Group, ...] | None:
     return done
 
 
-def _joined(done: tuple[Group, ...], group: Group) -> tuple[Group, ...] | None:
-    """`done` and `group` behind it; None where it does not fit."""
+def _joined(
+    done: tuple[Group, ...], group: Group, *, grouped: bool = True
+) -> tuple[Group, ...] | None:
+    """`done` and `group` behind it; None where it does not fit, a convolution's groups aside."""
     if not done:
         return (group,)
     width = _width(done)
@@ -156,7 +196,7 @@ def _joined(done: tuple[Group, ...], group: Group) -> tuple[Group, ...] | None:
         return None
     if group.takes is None or width is None or group.takes == width:
         return (*done, group)
-    if group.kind == "conv1d" and width % group.takes == 0:
+    if grouped and group.kind == "conv1d" and width % group.takes == 0:
         groups = width // group.takes
         if group.gives is not None and group.gives % groups == 0:
             return (*done, replace(group, options={**group.options, "groups": groups}))
@@ -169,3 +209,8 @@ def _width(line: tuple[Group, ...]) -> int | None:
         if group.gives is not None or group.takes is not None:
             return group.gives if group.gives is not None else group.takes
     return None
+
+
+def _is_half(before: Group, after: Group) -> bool:
+    directions = before.sizes.get("num_directions", 1)
+    return directions == 2 and before.gives == 2 * (after.takes or 0)

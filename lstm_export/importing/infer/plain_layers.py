@@ -69,6 +69,13 @@ def as_embedding(group: Group) -> Group:
     )
 
 
+def as_linear(group: Group) -> Group:
+    """The reverse of `as_embedding`."""
+    rows, columns = group.sizes["num_embeddings"], group.sizes["embedding_dim"]
+    sizes = _matrix("linear", rows, columns)
+    return Group("linear", group.name, group.tensors, columns, rows, group.position, sizes=sizes)
+
+
 def batch_norm(state: State, module: str, leaves: Mapping[str, str], position: int) -> Group | str:
     """BatchNorm1d: running_mean and running_var (C,), and weight and bias (C,) or neither."""
     names = {leaf: name for leaf, name in leaves.items() if leaf != "num_batches_tracked"}
@@ -76,6 +83,8 @@ def batch_norm(state: State, module: str, leaves: Mapping[str, str], position: i
     size = state.tensors[leaves["running_mean"]].shape
     if set(names) - known or "running_var" not in names or len(size) != 1 or 0 in size:
         return "a batch norm that is not whole"
+    if any(state.tensors[name].dtype.kind != "f" for name in names.values()):
+        return "not floats, as no layer here has them"
     if any(state.tensors[name].shape != size for name in names.values()):
         return "a batch norm whose parts differ in shape"
     sizes = {"num_features": int(size[0])}

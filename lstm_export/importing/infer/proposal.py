@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lstm_export.errors import OptionError
+from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.description import Input, Step
+from lstm_export.importing.infer.doubts import in_doubt
 from lstm_export.importing.infer.flow import with_activations
 from lstm_export.importing.infer.flow_text import OUTPUT, Flow, Placed
 from lstm_export.importing.infer.group import Group
@@ -22,6 +23,8 @@ from lstm_export.importing.infer.sequential import Bare, without_place
 from lstm_export.importing.infer.state import State
 from lstm_export.importing.infer.translator import translator_text
 from lstm_export.importing.infer.untold import untold
+from lstm_export.importing.layers.bind import bind
+from lstm_export.importing.layers.grammar import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,14 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
     arrangements = [a for reading in _readings(state, groups) for a in arrange(reading)]
     every_step = _every_step(state, groups, found)
     proposals = [_proposal(a, found, every_step, state.declared) for a in arrangements]
+    proposals = [proposal for proposal in proposals if _fits(state, proposal)]
     if not proposals:
         raise unarranged(state.path, groups, translator_text(groups))
+    if (doubt := in_doubt(groups)) is not None:
+        raise OptionError(
+            f"{state.path}: {doubt}. Give your own class with --module; without that the layers "
+            f'may be --layers "{proposals[0].text}"'
+        )
     texts = list(dict.fromkeys(proposal.text for proposal in proposals))
     if len(texts) > 1:
         options = "; or ".join(f'--layers "{text}"' for text in texts)
@@ -59,6 +68,15 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
             f"the file tells which. Choose: {options}"
         )
     return proposals[0]
+
+
+def _fits(state: State, proposal: Proposal) -> bool:
+    """Whether the proposal's text reads back, over the tensors that are there."""
+    try:
+        bind(parse(proposal.text), state.tensors)
+    except (CheckpointError, OptionError):
+        return False
+    return True
 
 
 def _readings(state: State, groups: Sequence[Group]) -> list[list[Group]]:
@@ -78,6 +96,8 @@ def _proposal(
     said = list(found.assumptions)
     if arrangement.reordered:
         said.append("layers stand in the one order in which their sizes chain, not in the file's")
+    if len(arrangement.towers) > 1:
+        said.append("towers stand side by side, since their widths add up to what follows")
     if arrangement.heads:
         said.append("layers that take the same features are heads side by side, each an output")
 
@@ -88,10 +108,16 @@ def _proposal(
 
     flow = Flow()
     several = len(arrangement.towers) > 1
-    values = [
-        flow.read(_input(f"x_{index}" if several else "x", tower))
-        for index, tower in enumerate(arrangement.towers)
-    ]
+    if arrangement.forked:
+        value = flow.read(_input("x", (*arrangement.stem, *arrangement.towers[0])))
+        if arrangement.stem:
+            value = flow.run(value, placed(arrangement.stem), "stem")
+        values = [value] * len(arrangement.towers)
+    else:
+        values = [
+            flow.read(_input(f"x_{index}" if several else "x", tower))
+            for index, tower in enumerate(arrangement.towers)
+        ]
     ends = []
     for index, (value, tower) in enumerate(zip(values, arrangement.towers, strict=True)):
         steps = placed(tower)

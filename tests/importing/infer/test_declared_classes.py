@@ -37,6 +37,9 @@ LAYERS = [
     (nn.RMSNorm(4, eps=1e-5), "part:rms_norm(eps=1e-05)"),
     (nn.Conv1d(4, 4, 3, stride=2, padding=1), "part:conv1d(stride=2, padding=1)"),
     (nn.BatchNorm1d(4, eps=1e-3), "part:batch_norm(eps=0.001)"),
+    (nn.Embedding(9, 4), "part:embedding"),
+    (nn.Embedding(4, 4), "part:embedding"),
+    (nn.Linear(9, 4, bias=False), "part:linear"),
 ]
 
 
@@ -90,3 +93,7 @@ def test_activations_outside_of_a_sequential_are_named(inferred: Read) -> None:
     said = [text for text in found.proposal.assumptions if "act (Tanh)" in text]
     assert len(said) == 1
     assert "drop" not in said[0]
+
+
+def test_a_projection_called_embedding_is_a_linear_layer(inferred: Read) -> None:
+    assert _text(inferred(embed=nn.Linear(9, 4, bias=False), lstm=LSTM)) == "embed:linear, lstm"
