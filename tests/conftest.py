@@ -32,10 +32,10 @@ with contextlib.suppress(ImportError):  # the base install is tested without it
     import hypothesis
 
     # What CI tries is the same each time, so that what fails there is what was changed; everywhere
-    # else the examples are new ones.
-    hypothesis.settings.register_profile("ci", derandomize=True)
-    if os.environ.get("CI") == "true":
-        hypothesis.settings.load_profile("ci")
+    # else the examples are new ones. How long one takes depends on what else the machine does.
+    hypothesis.settings.register_profile("own", deadline=None)
+    hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+    hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "own")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,25 +53,35 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Forecast], Path]:
-    """A function from a forecast's terms to a bundle with random weights, one per terms.
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function from a name and a function that fills a folder to the folder, filled.
 
-    The processes of one test run share them: nobody writes into a bundle.
+    The processes of one test run share it: nobody writes into it.
     """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        path = shared / "made" / name
+        if not path.is_dir():
+            filled = tmp_path_factory.mktemp("filling")
+            fill(filled)
+            path.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # another process was first, with the same content
+                filled.rename(path)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_bundle(made_once: Callable[..., Path]) -> Callable[[Forecast], Path]:
+    """A function from a forecast's terms to a bundle with random weights, one per terms."""
+
     def make(terms: Forecast) -> Path:
         name = hashlib.sha256(repr(terms).encode()).hexdigest()[:16]
-        path = shared / "bundles" / name
-        if not path.is_dir():
-            built = tmp_path_factory.mktemp("building") / name
-            _write_bundle(built, terms)
-            path.parent.mkdir(exist_ok=True)
-            with contextlib.suppress(OSError):  # another process was first, with the same bundle
-                built.rename(path)
-        return path
+        return made_once(name, lambda folder: _write_bundle(folder / "bundle", terms)) / "bundle"
 
     return make
 

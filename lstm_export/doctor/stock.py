@@ -56,21 +56,6 @@ class StockOutcome:
         return asdict(self)
 
 
-def stock_outcomes(
-    source: str,
-    example_shapes: Sequence[str],
-    *,
-    weights: str | Path | None = None,
-    timeout: float = TIMEOUT,
-) -> tuple[StockOutcome, ...]:
-    """Both exporters on `file.py:name`, one after the other; nothing is raised for what they do."""
-    kept = None if weights is None else str(weights)
-    return tuple(
-        export_apart(Request(source, exporter, tuple(example_shapes), kept), timeout=timeout)
-        for exporter in EXPORTERS
-    )
-
-
 def export_apart(
     request: Request, *, timeout: float = TIMEOUT, program: Sequence[str] | None = None
 ) -> StockOutcome:

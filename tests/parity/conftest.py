@@ -55,19 +55,17 @@ def write_run(path: Path, kind: str, seed: int = 0) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Made]:
+def made(made_once: Callable[..., Path]) -> Callable[[str], Made]:
     """A function from one of KINDS to its run and bundle, made once."""
-    done: dict[str, Made] = {}
+
+    def fill(folder: Path, kind: str) -> None:
+        from lstm_export.bundling import export_bundle
+
+        export_bundle(write_run(folder / "run", kind), folder / "bundle")
 
     def make(kind: str) -> Made:
-        if kind not in done:
-            from lstm_export.bundling import export_bundle
-
-            folder = tmp_path_factory.mktemp(kind)
-            run = write_run(folder / "run", kind)
-            export_bundle(run, folder / "bundle")
-            done[kind] = Made(run, folder / "bundle")
-        return done[kind]
+        folder = made_once(f"parity {kind}", lambda folder: fill(folder, kind))
+        return Made(folder / "run", folder / "bundle")
 
     return make
 
