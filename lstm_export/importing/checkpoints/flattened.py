@@ -7,6 +7,7 @@ from pathlib import Path
 from lstm_export.errors import CheckpointError
 from lstm_export.importing.checkpoints.stored_tensors import Saved, StoredTensors
 from lstm_export.importing.checkpoints.tree import Tree
+from lstm_export.importing.pickles.torch_values import TensorRef
 from lstm_export.importing.pickles.values import Inert, shown
 from lstm_export.importing.raw import Array, RawFile
 
@@ -30,8 +31,12 @@ def raw_file(saved: Saved, path: Path) -> RawFile:
         raise CheckpointError(_without_tensors(tree, saved, path))
     reader = StoredTensors(saved, str(path))
     tensors, stored = dict[str, Array](), dict[str, str]()
+    storages = {n: v.storage.key for n, v in tree.tensors.items() if isinstance(v, TensorRef)}
+    last = {key: name for name, key in storages.items()}
     for name, value in tree.tensors.items():
         tensors[name], stored[name] = reader.array(name, value)
+        if (key := storages.get(name)) is not None and last[key] == name:
+            reader.forget(key)
     return RawFile(
         str(path),
         saved.format,

@@ -35,7 +35,8 @@ class Saved:
 
 
 class StoredTensors:
-    """Arrays of the tensors in `saved`. Each storage is read once, and only if it is needed."""
+    """Arrays of the tensors in `saved`. Each storage is read once, and only if it is needed; after
+    `forget` it takes no memory."""
 
     def __init__(self, saved: Saved, where: str) -> None:
         self._saved, self._where = saved, where
@@ -64,6 +65,11 @@ class StoredTensors:
             )
         self._spend(name, array.nbytes)
         return array, value.dtype
+
+    def forget(self, key: str) -> None:
+        """Drops the storage `key`, of which no more tensors are wanted."""
+        self._bodies.pop(key, None)
+        self._numbers = {of: n for of, n in self._numbers.items() if of[0].key != key}
 
     def _pickled(self, name: str, value: PickledArray) -> tuple[Array, str]:
         if value.array is None:
