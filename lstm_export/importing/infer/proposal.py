@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.description import Input, Step
 from lstm_export.importing.infer.doubts import in_doubt
@@ -22,6 +24,7 @@ from lstm_export.importing.infer.plain_layers import as_embedding
 from lstm_export.importing.infer.sequential import Bare, without_place
 from lstm_export.importing.infer.state import State
 from lstm_export.importing.infer.translator import translator_text
+from lstm_export.importing.infer.turned import mixed, starts_time_first, turned
 from lstm_export.importing.infer.untold import untold
 from lstm_export.importing.layers.bind import bind
 from lstm_export.importing.layers.grammar import parse
@@ -49,7 +52,13 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
     """
     if not any(group.recurrent for group in groups):
         raise no_recurrence(state, groups)
-    arrangements = [a for reading in _readings(state, groups) for a in arrange(reading)]
+    arrangements = [
+        a
+        for reading in _readings(state, groups)
+        for a in arrange(reading)
+        # Where to turn values that several lines read, nothing tells.
+        if not mixed(a.groups) or a.lines.count(()) == len(a.lines) - 1
+    ]
     every_step = _every_step(state, groups, found)
     proposals = [_proposal(a, found, every_step, state.declared) for a in arrangements]
     proposals = [proposal for proposal in proposals if _fits(state, proposal)]
@@ -72,8 +81,13 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
 
 def _fits(state: State, proposal: Proposal) -> bool:
     """Whether the proposal's text reads back, over the tensors that are there."""
+    # Of the arrays only shapes are asked, and a hull of float64 needs no copy of any.
+    hulls = {
+        name: np.broadcast_to(np.zeros((), np.float64 if a.dtype.kind == "f" else a.dtype), a.shape)
+        for name, a in state.tensors.items()
+    }
     try:
-        bind(parse(proposal.text), state.tensors)
+        bind(parse(proposal.text), hulls)
     except (CheckpointError, OptionError):
         return False
     return True
@@ -104,7 +118,13 @@ def _proposal(
     def placed(line: Sequence[Group]) -> Placed:
         behind, more = with_activations(line, every_step, declared)
         said.extend(text for text in more if text not in said)
-        return behind
+        steps = turned(line, behind)
+        if len(steps) > len(behind):
+            said.append(
+                "a time_major stands where a layer with time first follows one that runs over the "
+                "steps, or the other way round"
+            )
+        return steps
 
     flow = Flow()
     several = len(arrangement.towers) > 1
@@ -173,8 +193,7 @@ def _behind(
 
 def _input(name: str, tower: Sequence[Group]) -> Input:
     axes: tuple[str | int, ...] = ("batch", "sequence_length")
-    first = next((group for group in tower if group.recurrent), tower[0])
-    if first.options.get("batch_first", True) is False:
+    if starts_time_first(tower):
         axes = ("sequence_length", "batch")
     if tower[0].kind == "embedding":
         return Input(name, "ids", axes)

@@ -97,3 +97,15 @@ def test_activations_outside_of_a_sequential_are_named(inferred: Read) -> None:
 
 def test_a_projection_called_embedding_is_a_linear_layer(inferred: Read) -> None:
     assert _text(inferred(embed=nn.Linear(9, 4, bias=False), lstm=LSTM)) == "embed:linear, lstm"
+
+
+def test_convolutions_run_over_the_steps_of_a_model_with_time_first(inferred: Read) -> None:
+    found = inferred(conv=nn.Conv1d(3, 4, 3), rnn=nn.GRU(4, 4), fc=nn.Linear(4, 1))
+    assert _text(found) == (
+        "conv:conv1d, time_major, rnn:gru(batch_first=false), last(batch_first=false), fc:linear"
+    )
+    behind = inferred(rnn=nn.GRU(3, 4), conv=nn.Conv1d(4, 4, 3), fc=nn.Linear(4, 1))
+    assert _text(behind) == (
+        "x:floats(time_major=true); rnn:gru(batch_first=false), time_major, conv:conv1d, last, "
+        "fc:linear"
+    )

@@ -205,7 +205,7 @@ def test_declared_options_are_taken_over(read_as: Read, net: Any) -> None:
     found = infer(read_as(state, declared=declared))
     assert found.proposal is not None
     assert found.proposal.text == (
-        "x:floats(time_major=true); conv:conv1d(padding=1), rnn(batch_first=false, "
+        "conv:conv1d(padding=1), time_major, rnn(batch_first=false, "
         "activation=relu), last(batch_first=false), norm:layer_norm(eps=0.001), fc:linear"
     )
 
