@@ -49,7 +49,9 @@ def check(
     fits = [found for found in search.fits() if _holds(found, atol)]
     simplest = [found for found in fits if len(found.alternatives) == 1] or fits
     said = remarks(case, outputs, results, atol) if not fits else ()
-    nearest = min(search.tried, key=lambda found: found.ratio, default=None)
+    # A line comes near to anything.
+    unscaled = [found for found in search.tried if found.alternatives[-1].place != "scale"]
+    nearest = min(unscaled, key=lambda found: found.ratio, default=None)
     return Agreement(
         expected.source,
         False,
@@ -87,7 +89,9 @@ def _holds(found: Tried, atol: float | None) -> bool:
 
 def _judged(case: Case, atol: float | None) -> tuple[dict[str, Float], tuple[OutputAgreement, ...]]:
     """Outputs and what is said of them; torch's own error counts where it can decide."""
-    outputs = run(case.description, case.feeds)
+    # What is not finite then counts as an infinite error.
+    with np.errstate(all="ignore"):
+        outputs = run(case.description, case.feeds)
     results = judged(outputs, case.expected, atol=atol)
     worst = max(each.ratio for each in results)
     if atol is None and 1 < worst <= _ROUNDING:

@@ -1,7 +1,8 @@
 """Many variants of one model on the same arrays: what they share is computed once.
 
 The oracles are those of `reference.run`, which has the last word on whatever is found by this. A
-few sequences of the batch stand for all, and a budget of multiplications ends the search.
+few sequences of the batch stand for all, where every step is given their first steps, and a budget
+of multiplications ends the search.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from lstm_export.importing.expect.case import Case
 from lstm_export.importing.expect.expected import Expected, Float, Values
 from lstm_export.importing.shapes import op_of, tensors_of
 
-ROWS = 4
-BUDGET = 2e10
+ROWS, STEPS = 4, 256
+BUDGET = 8e9
 _OF_A_CALL = 3e4  # multiplications that one call of NumPy costs as much as
+_OF_A_NUMBER = 20.0  # an exponential, say
 _MOST_KEPT = 1 << 28
 """Bytes of values that are kept for variants to come."""
+
+_AHEAD = ("conv1d", "max_pool", "avg_pool", "mean", "max", "last", "last_valid", "flatten")
+"""Ops whose values may come from later steps."""
 
 Key = tuple[Any, ...]
 
@@ -43,11 +48,12 @@ class Evaluator:
         Raises InputError for arrays that a step refuses, lengths out of range for one.
         """
         rows = self._sample(case)
+        steps = _some_steps(case)
         keys: dict[str, Key] = {}
         values: dict[str, Values] = {}
         for each in case.description.inputs:
-            keys[each.name] = ("input", each.name, each.axes, rows)
-            values[each.name] = _taken(case.feeds[each.name], each.axes, rows)
+            keys[each.name] = ("input", each.name, each.axes, rows, steps)
+            values[each.name] = _taken(case.feeds[each.name], each.axes, rows, steps)
         for step in case.description.steps:
             inputs = [values[name] for name in step.inputs]
             key = _key(step, tuple(keys[name] for name in step.inputs))
@@ -60,7 +66,7 @@ class Evaluator:
             for index, name in enumerate(step.outputs):
                 values[name], keys[name] = found[index], (*key, index)
         outputs = {name: np.asarray(values[name], np.float64) for name in case.description.outputs}
-        return outputs, _expected_of(case, rows)
+        return outputs, _expected_of(case, rows, steps)
 
     def _sample(self, case: Case) -> tuple[int, ...] | None:
         """Sequences spread over the batch; None (all) where an output has no axis of them."""
@@ -86,22 +92,42 @@ def _cost(step: Step, tensors: Mapping[str, Values], first: Values) -> float:
     places = first.size / max(1, first.shape[-1] if first.ndim else 1)
     weights = sum(array.size for array in tensors.values())
     steps = max(first.shape[:2], default=1) if step.op in ("lstm", "gru", "rnn") else 1
-    return float(weights * places + first.size + _OF_A_CALL * steps)
+    return float(weights * places + _OF_A_NUMBER * first.size + _OF_A_CALL * steps)
 
 
-def _taken(array: Values, axes: tuple[str | int, ...], rows: tuple[int, ...] | None) -> Values:
-    if rows is None or "batch" not in axes:
-        return array
-    return np.take(array, rows, axis=axes.index("batch"))
+def _some_steps(case: Case) -> int | None:
+    """How many of the first steps do, where nothing reads later ones to give them; None: all."""
+    given = all(
+        "sequence_length" in case.axes[name] and case.output_shape(name) is not None
+        for name in case.expected.outputs
+    )
+    ahead = any(
+        step.op in _AHEAD
+        or "lengths" in step.options.get("takes", ())
+        or any(role.endswith("_reverse") for role in step.tensors)
+        for step in case.description.steps
+    )
+    long = case.sizes.get("sequence_length", 0) > STEPS
+    return STEPS if given and long and not ahead else None
 
 
-def _expected_of(case: Case, rows: tuple[int, ...] | None) -> Expected:
-    if rows is None:
+def _taken(
+    array: Values, axes: tuple[str | int, ...], rows: tuple[int, ...] | None, steps: int | None
+) -> Values:
+    if rows is not None and "batch" in axes:
+        array = np.take(array, rows, axis=axes.index("batch"))
+    if steps is not None and "sequence_length" in axes:
+        array = np.take(array, range(steps), axis=axes.index("sequence_length"))
+    return array
+
+
+def _expected_of(case: Case, rows: tuple[int, ...] | None, steps: int | None) -> Expected:
+    if rows is None and steps is None:
         return case.expected
     outputs, rounding = dict[str, Float](), dict[str, Float]()
     for name, values in case.expected.outputs.items():
         shape, axes = case.output_shape(name), case.axes[name]
         assert shape is not None
-        outputs[name] = _taken(values.reshape(shape), axes, rows)
-        rounding[name] = _taken(case.expected.rounding[name].reshape(shape), axes, rows)
+        outputs[name] = _taken(values.reshape(shape), axes, rows, steps)
+        rounding[name] = _taken(case.expected.rounding[name].reshape(shape), axes, rows, steps)
     return Expected(case.expected.source, {}, {}, outputs, rounding)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstm_export.errors import CheckpointError, InputError, OptionError
+from lstm_export.importing.expect.alternatives.activations import told
 from lstm_export.importing.expect.alternatives.alternative import Alternative
 from lstm_export.importing.expect.alternatives.registry import FAMILIES
 from lstm_export.importing.expect.alternatives.rescaled import rescaled
@@ -57,19 +58,40 @@ class Search:
     _seen: set[str] = field(default_factory=set)
 
     def fits(self) -> list[Tried]:
-        """What agrees on the sequences looked at: of one alternative, else of two."""
+        """What agrees on the sequences looked at: of one alternative, else of two, else of three
+        where the outputs themselves tell of one."""
         self._seen.add(to_text(self.start.layers))
-        singles = [
+        singles = self._singles(self.start)
+        for more in (self._rescaled, self._behind_told, self._pairs):
+            if (fitting := _fitting(singles)) or self.evaluator.exhausted:
+                return fitting
+            fitting = _fitting(list(more(singles)))
+            if fitting:
+                return fitting
+        return []
+
+    def _singles(self, case: Case, *before: Alternative) -> list[Tried]:
+        return [
             found
-            for family in FAMILIES
-            for other in FAMILIES[family](self.start)
-            if (found := self._try((other,), family)) is not None
+            for family, others in FAMILIES.items()
+            for other in others(case)
+            if other.place not in [each.place for each in before]
+            and (found := self._try((*before, other), family, case)) is not None
         ]
-        if fitting := _fitting(singles):
-            return fitting
-        if fitting := _fitting(list(self._rescaled(singles))):
-            return fitting
-        return [] if self.cut else _fitting(list(self._pairs(singles)))
+
+    def _behind_told(self, singles: list[Tried]) -> Iterator[Tried]:
+        """One and two more beside an activation that the outputs look like: the sums of a softmax,
+        say."""
+        for name, values in self.start.expected.outputs.items():
+            for one in singles:
+                end = one.alternatives[0]
+                op = one.case.layers.steps[-1].op
+                if end.place == f"end {name}" and told(op, values):
+                    found = self._singles(one.case, end)
+                    yield from found
+                    if not _fitting(found):
+                        yield from self._pairs(found)
+                    return
 
     def _rescaled(self, singles: list[Tried]) -> Iterator[Tried]:
         """What was understood, and each single alternative, with its outputs scaled."""
@@ -101,9 +123,9 @@ class Search:
             one = singles[index]
             for family, others in FAMILIES.items():
                 for other in others(one.case):
-                    if other.place == one.alternatives[0].place:
+                    if other.place in [each.place for each in one.alternatives]:
                         continue
-                    if self.cut or computed >= MOST_PAIRS or looked >= MOST_BOUND:
+                    if self.evaluator.exhausted or computed >= MOST_PAIRS or looked >= MOST_BOUND:
                         self.cut = True
                         return
                     looked += 1

@@ -13,10 +13,16 @@ from torch import nn
 
 from lstm_export.errors import OptionError
 from lstm_export.importing.expect.agreement import message, require_agreement
+from lstm_export.importing.expect.check import check
+from lstm_export.importing.expect.read import read_expected
+from lstm_export.importing.layers.bind import bind
+from lstm_export.importing.layers.grammar import parse
+from lstm_export.importing.raw import RawLayer
+from lstm_export.importing.reference import run
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from models import Model, lstm_head, random
+from torch_models import Model, lstm_head, random
 
 DEFAULT = "lstm, last, fc:linear"
 
@@ -35,6 +41,7 @@ def test_equal_numbers_pass(tmp_path: Path) -> None:
     assert json.loads(json.dumps(found.to_dict()))["passed"]
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_a_weight_that_is_a_thousandth_off_fails(tmp_path: Path) -> None:
     model = lstm_head()
     path = saved(model, tmp_path / "io.npz")
@@ -48,6 +55,7 @@ def test_a_weight_that_is_a_thousandth_off_fails(tmp_path: Path) -> None:
         model.check(DEFAULT, path, atol=-1.0)
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_where_nothing_fits_the_nearest_is_named(tmp_path: Path) -> None:
     model = lstm_head()
 
@@ -94,6 +102,38 @@ def test_outputs_scaled_back(tmp_path: Path) -> None:
     (fit,) = found.fits
     assert fit.text.startswith("lstm, mean, fc:linear, scale(factor=12.5")
     assert model.check(fit.text, path).passed
+
+
+def test_one_of_two_outputs(tmp_path: Path) -> None:
+    model = Model(gru=nn.GRU(3, 5, batch_first=True), mean=nn.Linear(5, 2), chance=nn.Linear(5, 1))
+
+    def function(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        y = model.gru(x)[0][:, -1]
+        return {"m": model.mean(y), "p": model.chance(y).sigmoid().squeeze(1)}
+
+    text = "trunk = gru, last; m = trunk, mean:linear; p = trunk, chance:linear; return m, p"
+    path = model.save(tmp_path / "io.npz", function, x=random(4, 6, 3))
+    found = model.check(text, path)
+    assert [each.passed for each in found.outputs] == [True, False]
+    (fit,) = found.fits
+    assert fit.sentence == "sigmoid stands behind the output p"
+    assert model.check(fit.text, path).passed
+
+
+def test_layers_that_the_file_declares(tmp_path: Path) -> None:
+    random_ = np.random.default_rng(3)
+    shapes = {"kernel": (3, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
+    tensors = {
+        f"lstm.{role}": random_.normal(size=shape).astype(np.float32)
+        for role, shape in shapes.items()
+    }
+    declared = [RawLayer("lstm", "lstm", {}, {r: f"lstm.{r}" for r in shapes}, "keras")]
+    layers, x = parse("lstm"), random(4, 6, 3)
+    description = bind(layers, tensors, declared)
+    y = np.maximum(run(description, {"x": x})["output"][:, -1], 0)
+    np.savez(tmp_path / "io.npz", x=x, y=y)
+    found = check(layers, tensors, declared, read_expected([tmp_path / "io.npz"], description))
+    assert "lstm, last, relu" in [fit.text for fit in found.fits]
 
 
 def test_numbers_that_a_half_float_rounded_pass(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lstm_export.importing.expect.agreement import message, require_agreement
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from models import Arrays, Model, lstm_head, random
+from torch_models import Arrays, Model, lstm_head, random
 
 DEFAULT = "lstm, last, fc:linear"
 
@@ -206,6 +206,24 @@ def test_an_activation_changed_and_another_missing(tmp_path: Path) -> None:
     )
     fits = named(model, "gru, last, a:linear, relu, b:linear", path)
     assert fits == ["gru, last, a:linear, tanh, b:linear, softmax"]
+
+
+def test_three_at_once_where_the_outputs_tell_of_one(tmp_path: Path) -> None:
+    model = Model(gru=nn.GRU(3, 5, batch_first=True), fc=nn.Linear(5, 3))
+    path = model.save(
+        tmp_path / "io.npz",
+        lambda x: model.fc(torch.relu(model.gru(x)[0].mean(1))).softmax(-1),
+        x=random(4, 6, 3),
+    )
+    assert "gru, mean, relu, fc:linear, softmax" in named(model, "gru, last, fc:linear", path)
+
+
+def test_long_sequences_with_the_input_added(tmp_path: Path) -> None:
+    model = Model(gru=nn.GRU(1, 4, batch_first=True), fc=nn.Linear(4, 1))
+    path = model.save(
+        tmp_path / "io.npz", lambda x: model.fc(model.gru(x)[0]) + x, x=random(1, 900, 1)
+    )
+    assert named(model, "gru, fc:linear", path) == ["gru, fc:linear, add(x)"]
 
 
 def test_an_rnn_with_relu(tmp_path: Path) -> None:

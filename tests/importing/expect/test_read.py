@@ -22,7 +22,7 @@ from lstm_export.importing.layers.grammar import parse
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from models import Model, lstm_head, random
+from torch_models import Model, lstm_head, random
 
 DEFAULT = "lstm, last, fc:linear"
 X, Y = random(4, 6, 3), random(4, 2)

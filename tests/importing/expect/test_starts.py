@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -14,7 +15,7 @@ from lstm_export.importing.expect.agreement import message
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from models import Model, lstm_head, random
+from torch_models import Model, lstm_head, random
 
 EVERY = "lstm, fc:linear"
 
@@ -28,6 +29,7 @@ def continued(model: Model, x: Any) -> Any:
     return torch.cat(rows)
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_sequences_that_continue_each_other(tmp_path: Path) -> None:
     model = lstm_head(num_layers=2)
     path = model.save(tmp_path / "io.npz", lambda x: continued(model, x), x=random(4, 6, 3))
@@ -49,6 +51,7 @@ def started(model: Model, h: Any, c: Any) -> Any:
     return function
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_a_start_that_nobody_saved(tmp_path: Path) -> None:
     model = lstm_head()
     h, c = 0.5 * random(1, 5, seed=4), random(1, 5, seed=5)
@@ -60,6 +63,7 @@ def test_a_start_that_nobody_saved(tmp_path: Path) -> None:
         assert np.abs(np.array(written.split(", "), dtype=float) - state[0]).max() < 1e-3
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_another_start_for_each_sequence_fades(tmp_path: Path) -> None:
     model = Model(rnn=nn.RNN(3, 4, batch_first=True), fc=nn.Linear(4, 2))
     model.modules["rnn"].weight_hh_l0.data *= 0.3

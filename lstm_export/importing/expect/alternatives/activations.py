@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lstm_export.importing.expect.alternatives.alternative import (
     RECURRENT,
     STEP_OPS,
@@ -14,6 +16,7 @@ from lstm_export.importing.expect.alternatives.alternative import (
 from lstm_export.importing.expect.alternatives.norms import NORMS
 from lstm_export.importing.expect.case import Case
 from lstm_export.importing.expect.edits import changed, inserted, removed, swapped
+from lstm_export.importing.expect.expected import Float
 from lstm_export.importing.layers.layers import Layers
 from lstm_export.importing.ops.registry import OPS
 
@@ -40,6 +43,7 @@ _BEHIND: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("softplus", {}),
     *((name, options) for name, options in _BETWEEN if name not in ("relu", "tanh", "sigmoid")),
 )
+_SUM = 1e-3
 ACTIVATIONS = frozenset((*(name for name, _ in _BETWEEN), *(name for name, _ in _BEHIND)))
 _LAYERS = ("linear", *NORMS, "conv1d", "concat", *RECURRENT)
 
@@ -52,6 +56,17 @@ def final_activation(case: Case) -> Iterator[Alternative]:
         if index is not None:
             where = "the output" if len(layers.outputs) == 1 else f"the output {name}"
             yield from _at(layers, index, _BEHIND, f"behind {where}", f"end {name}")
+
+
+def told(op: str, values: Float) -> bool:
+    """Whether the outputs themselves look as if `op` had given them."""
+    last = values.shape[-1] if values.ndim > 1 else 1
+    shares = {"softmax": values, "log_softmax": np.exp(np.minimum(values, 1.0))}
+    if op in shares:
+        return last > 1 and bool(np.abs(shares[op].sum(axis=-1) - 1).max() < _SUM)
+    if op == "sigmoid":
+        return not told("softmax", values) and bool(values.min() >= 0 and values.max() <= 1)
+    return op == "relu" and bool(values.min() == 0)
 
 
 def activations_between(case: Case) -> Iterator[Alternative]:

@@ -70,8 +70,8 @@ def _reading(layers: Layers, index: int, state: str, rows: Sequence[int]) -> Lay
     outputs[0] = free_name(replace(layers, steps=(*layers.steps, _naming(outputs))), "y")
     outputs = outputs[: 2 if state == "h" else 3]
     result = old if taken is None else layers.steps[taken].outputs[0]
-    picked = [result] if len(rows) == 1 else [f"_{1000000 + n}" for n in range(len(rows))]
     values = outputs[1 if state == "h" else 2]
+    picked = [result] if len(rows) == 1 else [free_name(layers, f"{values}_{n}") for n in rows]
     added = [
         Step("pick", (values,), (name,), "", {"index": row})
         for row, name in zip(rows, picked, strict=True)

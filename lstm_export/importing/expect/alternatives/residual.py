@@ -10,7 +10,18 @@ from lstm_export.importing.expect.edits import inserted
 
 
 def residual(case: Case) -> Iterator[Alternative]:
-    """Around each recurrent and linear layer that keeps its number of features."""
+    """The model's input on its output; and around each layer that keeps its number of features."""
+    steps = case.layers.steps
+    for name in case.layers.outputs:
+        index = next((i for i, step in enumerate(steps) if step.outputs[0] == name), None)
+        for each in case.layers.inputs:
+            if (
+                index is not None
+                and case.axes[each.name] == case.axes[name]
+                and each.kind == "floats"
+            ):
+                more = inserted(case.layers, index, "add", {}, each.name)
+                yield Alternative(f"the input {each.name} is added to {name}", more, f"end {name}")
     for index, step in enumerate(case.layers.steps):
         value = step.inputs[0]
         if step.op not in (*RECURRENT, "linear"):
