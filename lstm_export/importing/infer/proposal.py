@@ -13,6 +13,7 @@ import numpy as np
 
 from lstm_export.errors import CheckpointError, OptionError
 from lstm_export.importing.description import Input, Step
+from lstm_export.importing.infer.beside import floats_beside_text
 from lstm_export.importing.infer.doubts import in_doubt
 from lstm_export.importing.infer.flow import with_activations
 from lstm_export.importing.infer.flow_text import OUTPUT, Flow, Placed
@@ -63,7 +64,8 @@ def propose(state: State, found: Found, groups: Sequence[Group]) -> Proposal:
     proposals = [_proposal(a, found, every_step, state.declared) for a in arrangements]
     proposals = [proposal for proposal in proposals if _fits(state, proposal)]
     if not proposals:
-        raise unarranged(state.path, groups, translator_text(groups))
+        perhaps = translator_text(groups) or floats_beside_text(groups)
+        raise unarranged(state.path, groups, perhaps)
     if (doubt := in_doubt(groups)) is not None:
         raise OptionError(
             f"{state.path}: {doubt}. Give your own class with --module; without that the layers "

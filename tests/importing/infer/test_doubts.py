@@ -9,6 +9,8 @@ import pytest
 from torch import nn
 
 from lstm_export.importing.infer.infer import infer
+from lstm_export.importing.layers.bind import bind
+from lstm_export.importing.layers.grammar import parse
 from lstm_export.importing.raw import RawFile
 
 Read = Callable[..., RawFile]
@@ -59,3 +61,13 @@ def test_a_bare_layer_does_not_take_the_name_of_another(read_as: Read, net: Any)
     found = infer(read_as(state))
     assert found.proposal is not None
     assert found.proposal.text == "gru_1:gru, last, gru:linear"
+
+
+def test_floats_beside_an_embedding_are_suggested(read_as: Read, net: Any) -> None:
+    raw = read_as(net(emb=nn.Embedding(12, 6), rnn=nn.LSTM(10, 8), out=L(8, 2)))
+    found = infer(raw)
+    text = str(found.question).partition('perhaps --layers "')[2].removesuffix('"')
+    assert text == (
+        "x:floats(size=4); i_0:ids; e_0 = i_0, emb:embedding; concat(x, e_0), rnn:lstm, out:linear"
+    )
+    assert len(bind(parse(text), found.state.tensors).inputs) == 2
