@@ -42,7 +42,7 @@ def matched(arrays: Mapping[str, Stored], description: Description, where: str) 
     """`arrays` as inputs and outputs.
 
     Names as they are come first, then the usual ones where there is one input or output of a
-    kind. A missing `lengths` is no error here. Raises InputError with both sides listed.
+    kind, then the one array that is left for the one place that is. A missing `lengths` is no error here. Raises InputError with both sides listed.
     """
     left, notes = dict(arrays), list[str]()
     inputs, outputs = dict[str, Stored](), dict[str, Stored]()
@@ -69,6 +69,10 @@ def matched(arrays: Mapping[str, Stored], description: Description, where: str) 
     if alone and (key := _usual(left, "output")) is not None:
         take(description.outputs[0], key, outputs)
     missing = [e.name for e in description.inputs if e.name not in inputs and e.kind != "lengths"]
+    if alone and not outputs and not missing and len(left) == 1:
+        take(description.outputs[0], next(iter(left)), outputs)
+    elif outputs and len(missing) == 1 and len(left) == 1:
+        take(missing.pop(), next(iter(left)), inputs)
     if missing or not outputs:
         raise InputError(_refusal(arrays, description, where, missing))
     notes += [

@@ -47,6 +47,8 @@ def read(path: Path, text: str = DEFAULT, **arrays: Any) -> Expected:
         (("x", "output"), None),
         (("X", "target"), "X was taken as x"),
         (("inputs", "y"), "y was taken as output"),
+        (("tokens", "chance"), "chance was taken as output"),
+        (("series", "pred"), "series was taken as x"),
         (("arr_0", "arr_1"), "arr_1 was taken as output"),
     ],
 )
