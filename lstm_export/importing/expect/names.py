@@ -42,7 +42,8 @@ def matched(arrays: Mapping[str, Stored], description: Description, where: str) 
     """`arrays` as inputs and outputs.
 
     Names as they are come first, then the usual ones where there is one input or output of a
-    kind, then the one array that is left for the one place that is. A missing `lengths` is no error here. Raises InputError with both sides listed.
+    kind, then the one array that is left for the one place that is. A missing `lengths` is no
+    error here. Raises InputError with both sides listed.
     """
     left, notes = dict(arrays), list[str]()
     inputs, outputs = dict[str, Stored](), dict[str, Stored]()
