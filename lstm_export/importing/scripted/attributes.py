@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,9 @@ _PLAIN: dict[str, Callable[[Tensor], nn.Module]] = {
     ),
 }
 """Layers that stay of their own class: what they take shows from it."""
+
+
+_VALUES = (bool, int, float, str, list, tuple, dict, torch.device, type(None))
 
 
 class Attributes:
@@ -40,14 +43,22 @@ class Attributes:
             inner: Any = holder.script._modules[name]
             return Term("None", Held(inner, path))
         value = holder.script._c.getattr(name)
+        return self._tensor(path, value) if isinstance(value, Tensor) else self.plain(value, path)
+
+    def plain(self, value: Any, what: str) -> Term:
+        """A value that stands in the code. Raises Unsupported, of `what`, for an object."""
         if isinstance(value, Tensor):
-            return self._tensor(path, value)
-        if isinstance(value, list | tuple) and all(isinstance(one, Tensor) for one in value):
-            parts = tuple(self.constant(one) for one in value)
+            return self.constant(value)
+        if isinstance(value, list | tuple) and any(isinstance(one, Tensor) for one in value):
+            parts = tuple(self.plain(one, what) for one in value)
             return Term(f"[{', '.join(one.text for one in parts)}]", parts=parts)
-        if isinstance(value, bool | int | float | str | list | tuple | dict | None):
+        if isinstance(value, _VALUES):
             return constant(value)
-        raise Unsupported(f"{path} is a {type(value).__name__}, an object of a class of its own")
+        kind = type(value).__name__
+        if isinstance(value, torch._C.ScriptObject):
+            kind = str(value._type()).removeprefix("__torch__.")
+        held = "quantised weights" if "torch.classes" in kind else "no module, tensor or number"
+        raise Unsupported(f"{what} holds {held} ({kind})")
 
     def constant(self, value: Tensor) -> Term:
         """A tensor that stands in the code, or that has no name of its own."""
@@ -66,16 +77,18 @@ class Attributes:
 
     def fill(self, module: nn.Module) -> None:
         """Gives `module` everything that was read, each at its path."""
+        order = {name: number for number, (name, _) in enumerate(self._script.named_modules())}
         for path, layer in self.layers.items():
             self._owner(module, path).add_module(path.rpartition(".")[2], layer)
         for path, value in self._tensors.items():
             owner, name = self._owner(module, path), path.rpartition(".")[2]
-            if name in owner._parameters and not owner._parameters[name].is_meta:  # type: ignore[union-attr]
+            if name in owner._parameters and not owner.get_parameter(name).is_meta:
                 continue
             if path in self._parameters:
                 owner.register_parameter(name, nn.Parameter(value.detach()))
             else:
                 owner.register_buffer(name, value.detach())
+        _sort(module, order)
 
     def _tensor(self, path: str, value: Tensor) -> Term:
         self._tensors[path] = value
@@ -121,3 +134,14 @@ def _inner(script: Any, name: str) -> Any:
     if script is None or name not in script._modules:
         return None
     return script._modules[name]
+
+
+def _sort(module: nn.Module, order: Mapping[str, int], path: str = "") -> None:
+    """Brings the modules within `module` into the order in which the script has them."""
+    start = f"{path}." if path else ""
+    inner = sorted(module._modules.items(), key=lambda one: order.get(start + one[0], len(order)))
+    module._modules.clear()
+    module._modules.update(inner)
+    for name, one in inner:
+        if one is not None:
+            _sort(one, order, start + name)

@@ -60,6 +60,11 @@ def scripted_module(path: Path) -> Scripted:
     except Unsupported as error:
         raise refusal(str(path), error.what, "") from None
     translator.line("", f"return {', '.join(translator.texts(results))}", None, pure=False)
+    if steps := translator.unrolled():
+        notes.append(
+            f"the script takes {steps} entries of a tensor one by one, whatever its length: if "
+            "that was a loop over time when it was traced, make it with torch.jit.script"
+        )
     prune(translator.statements)
     lines = [
         f"def forward(self, {', '.join(one.text for one in given)}):",

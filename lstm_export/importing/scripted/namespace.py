@@ -80,6 +80,11 @@ def packed(sequence: Any) -> PackedSequence:
     return sequence if isinstance(sequence, PackedSequence) else PackedSequence(*sequence)
 
 
+def expect_one_batch(x: Tensor, dim: int, order: Tensor) -> None:
+    """Says that x has as many sequences as there are lengths, which index_select does not ask."""
+    torch._check(x.size(dim) == order.size(0))  # type: ignore[no-untyped-call]
+
+
 def extended(values: list[Any], more: list[Any]) -> list[Any]:
     """values += more."""
     values += more
@@ -96,6 +101,8 @@ NAMES: dict[str, Any] = {
     "torch": torch,
     "F": F,
     "math": math,
+    "inf": math.inf,
+    "nan": math.nan,
     "PackedSequence": PackedSequence,
     "pack_padded_sequence": pack_padded_sequence,
     "pad_packed_sequence": pad_packed_sequence,
@@ -103,7 +110,7 @@ NAMES: dict[str, Any] = {
         function.__name__: function
         for function in (
             *(dtype_of, code_of, whole, real, tensor_of),
-            *(smaller, larger, packed, extended, stop),
+            *(smaller, larger, packed, expect_one_batch, extended, stop),
         )
     },
 }

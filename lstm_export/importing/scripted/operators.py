@@ -55,6 +55,10 @@ _WRITTEN = {
     "aten::__or__": "{0} | {1}",
     "aten::contiguous": "{0}.contiguous()",
     "aten::cpu": "{0}",
+    # What follows in it is about kernels for GPUs.
+    "aten::_convolution": (
+        "torch.ops.aten.convolution.default({0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8})"
+    ),
     "aten::detach": "{0}.detach()",
     "aten::__contains__": "{1} in {0}",
 }

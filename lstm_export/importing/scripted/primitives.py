@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
 from lstm_export.importing.scripted.refusal import Unsupported
 from lstm_export.importing.scripted.scalars import CHANGING
@@ -34,10 +33,7 @@ def _constant(translator: Translator, node: Any, inputs: list[Term]) -> list[Ter
     output = node.output()
     if output.type().kind() == "FunctionType":
         return [Term("None", str(output.type()))]
-    value = output.toIValue()
-    if isinstance(value, Tensor):
-        return [translator.attributes.constant(value)]
-    return [constant(value)]
+    return [translator.attributes.plain(output.toIValue(), "a constant")]
 
 
 def _list(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
@@ -132,12 +128,20 @@ def _device(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]
     return [constant(torch.device("cpu"))]
 
 
+def _device_type(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
+    return [constant("cpu")]
+
+
 def _layout(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
     return [constant(0)]
 
 
 def _no(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
     return [constant(False)]
+
+
+def _yes(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
+    return [constant(True)]
 
 
 def _data(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
@@ -165,11 +169,14 @@ HANDLERS: Mapping[str, Handler] = {
     "prim::isinstance": _is_instance,
     "prim::dtype": _dtype,
     "prim::device": _device,
+    "prim::type": _device_type,
     "prim::layout": _layout,
     "prim::is_cuda": _no,
     "prim::is_nested": _no,
     "prim::is_quantized": _no,
-    "prim::requires_grad": _no,
+    # As where gradients are wanted: what torch has for inference alone, ONNX has no word for.
+    "prim::requires_grad": _yes,
+    "aten::is_grad_enabled": _yes,
     "aten::is_scripting": _no,
     "prim::data": _data,
 }

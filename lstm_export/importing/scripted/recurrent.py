@@ -181,6 +181,7 @@ def _pack(translator: Translator, node: Any, inputs: list[Term]) -> list[Term]:
         f"pack_padded_sequence({x}, {lengths}, batch_first={batch_first}, enforce_sorted=True)",
         node,
     ).text
+    translator.packed_lengths[packed] = lengths
     data = translator.assign("data", f"{packed}.data", node)
     sizes = translator.assign("batch_sizes", f"{packed}.batch_sizes", node)
     return [Term(data.text, packed=packed), Term(sizes.text, sizes_of=packed)]

@@ -43,6 +43,8 @@ class Term:
     """The packed sequence of which these are the batch sizes."""
     longest_of: str = ""
     """The packed sequence of whose longest member this is the length."""
+    is_order: bool = False
+    """What sorts a batch by the lengths with which it is packed."""
     kind: str = ""
     """The kind of its type in the graph: TensorType, OptionalType, …"""
 
@@ -65,8 +67,6 @@ def constant(value: Any) -> Term:
     if isinstance(value, torch.device):
         # Everything is computed on the CPU.
         return Term('torch.device("cpu")', value)
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return Term(f'float("{value}")', value)
     if isinstance(value, list | tuple | dict):
         return Term(repr(value))
     return Term(repr(value), value)

@@ -21,6 +21,8 @@ from lstm_export.importing.scripted.refusal import Unsupported, refusal
 from lstm_export.importing.scripted.terms import Held, Term
 
 _MOST_CALLS = 64
+_FEW = 4
+"""Entries of a tensor that are taken one by one, from which on they are taken for a loop's."""
 _ZEROS = frozenset({"aten::zeros", "aten::new_zeros", "aten::zeros_like"})
 
 
@@ -31,9 +33,11 @@ class Translator:
         self.file, self.script, self.functions = file, script, functions
         self.attributes = Attributes(script)
         self.statements: Statements = []
+        self.packed_lengths: dict[str, str] = {}
         self._frames: list[dict[str, Term]] = []
         self._used: set[str] = set()
         self._near = ""
+        self._steps: dict[tuple[str, int], set[int]] = {}
 
     def run(self, graph: Any, inputs: Sequence[Term]) -> list[Term]:
         """Writes the whole of `graph`; gives its results. Raises CheckpointError."""
@@ -52,7 +56,8 @@ class Translator:
         for node in block.nodes():
             own = place(node)
             # Assignments to attributes have no place of their own.
-            self._near = own or self._near
+            if own and node.kind() != "prim::Constant":
+                self._near = own
             try:
                 self._node(node)
             except Unsupported as error:
@@ -118,6 +123,11 @@ class Translator:
         finally:
             self.statements = outer
 
+    def unrolled(self) -> int:
+        """How many steps a loop had that was traced step by step; 0 where none was."""
+        counts = [len(taken) for taken in self._steps.values() if taken == set(range(len(taken)))]
+        return max((count for count in counts if count >= _FEW), default=0)
+
     def _node(self, node: Any) -> None:
         frame, kind = self._frames[-1], node.kind()
         inputs = [frame[value.debugName()] for value in node.inputs()]
@@ -158,6 +168,14 @@ class Translator:
             word = "is" if kind == "aten::__is__" else "is not"
             known = scalars.identity(kind, inputs)
             return [known or self.assign("same", f"{inputs[0].text} {word} {inputs[1].text}", node)]
+        if (
+            kind == "aten::select"
+            and (lengths := self.packed_lengths.get(inputs[0].sizes_of))
+            and inputs[1].known == inputs[2].known == 0
+        ):
+            # All sequences have a first step.
+            batch = self.assign("batch", f"{lengths}.size(0)", node)
+            return [dataclasses.replace(batch, is_number=True)]
         if (found := numbers.number(kind, inputs)) is not None:
             text, is_number = found
             longest = inputs[0].longest_of if text == inputs[0].text else ""
@@ -171,11 +189,19 @@ class Translator:
                 self.line("", text, node, pure=False)
                 return inputs[: node.outputsSize()]
             return [self.assign("v", text, node, pure=pure)]
+        if kind == "aten::select" and all(type(one.known) is int for one in inputs[1:]):
+            self._steps.setdefault((inputs[0].text, inputs[1].known), set()).add(inputs[2].known)
         text, pure = operators.expression(node, inputs)
         if text in ("None", inputs[0].text if inputs else ""):
             return [dataclasses.replace(inputs[0], text=text)] * node.outputsSize()
+        if kind == "aten::index_select" and inputs[2].is_order:
+            x, dim, order = (one.text for one in inputs)
+            self.line("", f"expect_one_batch({x}, {dim}, {order})", node, pure=False)
         if node.outputsSize() != 1:
-            return self.assign_all(node, text, pure=pure)
+            made_all = self.assign_all(node, text, pure=pure)
+            if kind == "aten::sort" and _is_packed_with(node.outputsAt(0)):
+                made_all[1] = dataclasses.replace(made_all[1], is_order=True)
+            return made_all
         made = self.assign("v", text, node, pure=pure)
         return [dataclasses.replace(made, **self._knowledge(node, kind, inputs, text, pure))]
 
@@ -186,6 +212,8 @@ class Translator:
         found: dict[str, Any] = {}
         if kind in _ZEROS and _batch_varies(inputs[1 if kind == "aten::new_zeros" else 0]):
             found["is_zeros"] = all(_only_reads(use.user) for use in node.output().uses())
+        if kind == "aten::to":
+            found["is_order"] = inputs[0].is_order
         if kind == "aten::size" and inputs[0].sizes_of:
             found["longest_of"] = inputs[0].sizes_of
         if pure and any(one.weight for one in inputs) and all(_is_fixed(one) for one in inputs):
@@ -213,6 +241,10 @@ def _only_reads(user: Any) -> bool:
     if user.kind() == "prim::CallMethod":
         return "torch.nn.modules.rnn" in str(user.inputsAt(0).type())
     return user.kind() in KERNELS or user.kind() in ("prim::ListConstruct", "prim::TupleConstruct")
+
+
+def _is_packed_with(lengths: Any) -> bool:
+    return any(use.user.kind() == "aten::_pack_padded_sequence" for use in lengths.uses())
 
 
 def _batch_varies(sizes: Term) -> bool:

@@ -91,6 +91,8 @@ def test_gives_the_scripts_numbers_at_any_size(name: str, tmp_path: Path) -> Non
     against = Against(scripted, args)
     export_onnx(scripted.module, args, tmp_path / "m.onnx", verify=False)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    axes = {axis for one in session.get_inputs() for axis in one.shape if isinstance(axis, str)}
+    assert axes == {"batch", "sequence_length"}
     for batch, length in ((1, 4), (3, 7)):
         given = inputs(batch, length)
         feeds = {
@@ -150,6 +152,33 @@ def test_half_precision_is_said(tmp_path: Path) -> None:
     scripted = of(tmp_path, models.Classifier("LSTM").half())
     assert scripted.notes == ("the script was not in float32 throughout (float16): it is now",)
     Against(scripted, batch_first(2, 3))
+
+
+def test_a_loop_that_was_traced_is_said(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = of(tmp_path, models.Steps(), batch_first(2, 5))
+    (note,) = scripted.notes
+    assert note.startswith("the script takes 5 entries of a tensor one by one, whatever its length")
+
+
+def test_weights_that_forward_computes_are_folded(tmp_path: Path) -> None:
+    module = models.Classifier("LSTM")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nn.utils.weight_norm(module.rnn, "weight_hh_l0")
+    scripted = of(tmp_path, module, batch_first(2, 5))
+    assert any(isinstance(one, nn.LSTM) for one in scripted.module.modules())
+    Against(scripted, batch_first(3, 4))
+
+
+def test_quantised_weights_are_named(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantise: Any = torch.ao.quantization.quantize_dynamic
+        module = quantise(models.Classifier("LSTM"), {nn.LSTM})
+    with pytest.raises(CheckpointError, match=r"rnn\._all_weight_values.* holds quantised weights"):
+        of(tmp_path, module)
 
 
 @pytest.mark.parametrize("view", [False, True], ids=["state", "view"])
