@@ -157,7 +157,7 @@ def test_state_that_is_lost_between_chunks_is_noticed(made: Any, rewrite: Any) -
     assert {case.rsplit("-", 1)[1] for case in failed if "length1-" in case} == {"random"}
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_changed_byte_in_any_file_is_noticed(made: Any, data: st.DataObject) -> None:
     bundle = made("lstm").bundle
