@@ -49,7 +49,7 @@ def scripted_module(path: Path) -> Scripted:
     if other := sorted(str(dtype).removeprefix("torch.") for dtype in dtypes - {torch.float32}):
         script.float()
         notes.append(f"the script was not in float32 throughout ({', '.join(other)}): it is now")
-    if not hasattr(script, "forward"):
+    if not script._c._has_method("forward"):
         raise refusal(str(path), "it has no forward", "")
     method = script._c._get_method("forward")
     arguments = method.schema.arguments[1:]
@@ -58,7 +58,7 @@ def scripted_module(path: Path) -> Scripted:
     try:
         results = translator.run(method.graph, [Term("self", Held(script, "")), *given])
     except Unsupported as error:
-        raise refusal(str(path), error.what, "") from None
+        raise refusal(str(path), str(error), "") from None
     translator.line("", f"return {', '.join(translator.texts(results))}", None, pure=False)
     if steps := translator.unrolled():
         notes.append(

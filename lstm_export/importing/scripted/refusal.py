@@ -11,10 +11,7 @@ WAY_OUT = (
 
 
 class Unsupported(Exception):  # noqa: N818 - no error of the user's, becomes one in `refusal`
-    """A node that has no counterpart; `what` says why."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
+    """A node that has no counterpart; the message says why."""
 
 
 def refusal(file: str, what: str, where: str) -> CheckpointError:

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
+from lstm_export.errors import CheckpointError
 from lstm_export.importing.scripted import control, numbers, operators, scalars
 from lstm_export.importing.scripted.attributes import Attributes
+from lstm_export.importing.scripted.knowledge import is_packed_with, knowledge
 from lstm_export.importing.scripted.lines import Block, Line, Statements
-from lstm_export.importing.scripted.namespace import NAMES
 from lstm_export.importing.scripted.place import place
 from lstm_export.importing.scripted.primitives import HANDLERS
 from lstm_export.importing.scripted.recurrent import FUNCTIONS, KERNELS, called, layer_of
@@ -21,9 +22,10 @@ from lstm_export.importing.scripted.refusal import Unsupported, refusal
 from lstm_export.importing.scripted.terms import Held, Term
 
 _MOST_CALLS = 64
+_SURPRISES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError)
+"""What a graph of another version of torch, or a damaged one, may lead to."""
 _FEW = 4
 """Entries of a tensor that are taken one by one, from which on they are taken for a loop's."""
-_ZEROS = frozenset({"aten::zeros", "aten::new_zeros", "aten::zeros_like"})
 
 
 class Translator:
@@ -60,9 +62,14 @@ class Translator:
                 self._near = own
             try:
                 self._node(node)
-            except Unsupported as error:
+            except CheckpointError:
+                raise
+            except (Unsupported, *_SURPRISES) as error:
+                what = str(error) or type(error).__name__
+                if not isinstance(error, Unsupported):
+                    what = f"{node.kind()} is not as expected here ({what})"
                 where = f"at {own}" if own else f"near {self._near}" if self._near else ""
-                raise refusal(self.file, error.what, where) from None
+                raise refusal(self.file, what, where) from None
         return [self._frames[-1][value.debugName()] for value in block.outputs()]
 
     def bind(self, value: Any, term: Term) -> None:
@@ -199,57 +206,8 @@ class Translator:
             self.line("", f"expect_one_batch({x}, {dim}, {order})", node, pure=False)
         if node.outputsSize() != 1:
             made_all = self.assign_all(node, text, pure=pure)
-            if kind == "aten::sort" and _is_packed_with(node.outputsAt(0)):
+            if kind == "aten::sort" and is_packed_with(node.outputsAt(0)):
                 made_all[1] = dataclasses.replace(made_all[1], is_order=True)
             return made_all
         made = self.assign("v", text, node, pure=pure)
-        return [dataclasses.replace(made, **self._knowledge(node, kind, inputs, text, pure))]
-
-    def _knowledge(
-        self, node: Any, kind: str, inputs: list[Term], text: str, pure: bool
-    ) -> dict[str, Any]:
-        """What else is known of the one result of an operator."""
-        found: dict[str, Any] = {}
-        if kind in _ZEROS and _batch_varies(inputs[1 if kind == "aten::new_zeros" else 0]):
-            found["is_zeros"] = all(_only_reads(use.user) for use in node.output().uses())
-        if kind == "aten::to":
-            found["is_order"] = inputs[0].is_order
-        if kind == "aten::size" and inputs[0].sizes_of:
-            found["longest_of"] = inputs[0].sizes_of
-        if pure and any(one.weight for one in inputs) and all(_is_fixed(one) for one in inputs):
-            found["weight"] = lambda: self._computed(node, inputs)
-        return found
-
-    def _computed(self, node: Any, inputs: list[Term]) -> Any:
-        """The result of an operator on weights and plain values alone."""
-        values = [one.weight() if one.weight else one.known for one in inputs]
-        stand_ins = [
-            dataclasses.replace(one, text=f"given[{position}]") if one.weight else one
-            for position, one in enumerate(inputs)
-        ]
-        text, _ = operators.expression(node, stand_ins)
-        with torch.no_grad():
-            return eval(text, {**NAMES, "given": values})
-
-
-def _is_fixed(one: Term) -> bool:
-    return one.weight is not None or one.is_known
-
-
-def _only_reads(user: Any) -> bool:
-    """Whether a user of a state of zeros does not write into it: a layer, or what leads there."""
-    if user.kind() == "prim::CallMethod":
-        return "torch.nn.modules.rnn" in str(user.inputsAt(0).type())
-    return user.kind() in KERNELS or user.kind() in ("prim::ListConstruct", "prim::TupleConstruct")
-
-
-def _is_packed_with(lengths: Any) -> bool:
-    return any(use.user.kind() == "aten::_pack_padded_sequence" for use in lengths.uses())
-
-
-def _batch_varies(sizes: Term) -> bool:
-    """Whether a state of these sizes (layers, batch, width) is made for any batch.
-
-    One of a batch of its own has to be kept: torch's kernels do not look whether it fits.
-    """
-    return sizes.parts is None or len(sizes.parts) < 3 or not sizes.parts[1].is_known
+        return [dataclasses.replace(made, **knowledge(node, inputs, pure))]
