@@ -126,6 +126,11 @@ def export(
         options = _keywords(kwargs)
         own = OwnModule(module or source, options, example_shape or (), file, key, allow_unused)
         manifest = export_own_module(own, out, stream=stream, say=say, **common)
+    elif kind == _SCRIPT:
+        from lstm_export.importing.scripted.export import export_script
+
+        shapes = example_shape or ()
+        manifest = export_script(source, out, shapes=shapes, stream=stream, say=say, **common)
     elif kind == _WEIGHTS:
         manifest = export_bundle(
             source,

@@ -119,8 +119,9 @@ def test_a_stream_is_made_where_it_can_be_and_is_wanted(
         (["{model}:build", "--weights", "nowhere.pt"], "nowhere.pt"),
         (["{model}:build", "--target", "toaster"], "expected 'portable' or 'onnxruntime'"),
         (["missing.py:build"], "no such file"),
-        (["runs/nothing", "--example-shape", "x=2,5,3"], "are for a module"),
-        (["runs/nothing", "--no-stream"], "are for a module"),
+        (["runs/nothing", "--example-shape", "x=2,5,3"], "is for a module, as model.py:name"),
+        (["runs/nothing", "--no-stream"], "runs/nothing: there is no such file"),
+        ([".", "--no-stream"], "--stream is for a file of weights"),
         (["{model}:pooled", "--stream", "--example-shape", "x=2,5,3"], "cannot stream"),
     ],
 )

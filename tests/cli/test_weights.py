@@ -129,6 +129,33 @@ def test_a_module_of_ones_own_takes_the_weights(
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_the_whole_function_of_a_torchscript(
+    weights: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    from lstm_export import load
+    from lstm_export.exporting.source.factory import load_factory
+
+    torch.manual_seed(0)
+    net = load_factory(f"{tmp_path / 'net.py'}:Net", {"hidden": 4}).eval()
+    torch.jit.save(torch.jit.script(net), str(tmp_path / "net.ts"))
+    out = str(tmp_path / "bundle")
+    command = ["export", str(tmp_path / "net.ts"), "--run-torchscript", "--out", out]
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["weights"]["taken_for"] == "its whole function, converted by executing it"
+    assert "the script itself gave the same on" in told["notes"][-1]
+    x = np.array([[1, 2, 8, 0, 3], [3, 4, 5, 6, 7]])
+    with torch.no_grad():
+        expected = net(torch.from_numpy(x)).numpy()
+    assert np.abs(np.asarray(load(out)(x)) - expected).max() < 1e-6
+    command = ["export", str(weights), "--run-torchscript", "--out", str(tmp_path / "other")]
+    assert run(command) == 2
+    assert "expected TorchScript" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_tensors_that_nothing_uses_are_refused_by_name(tmp_path: Path, capsys: Capture) -> None:
     torch.save({**state(), "gate.scale": torch.zeros(3, 3, 3, 3, 3)}, tmp_path / "w.pt")
     command = ["export", str(tmp_path / "w.pt"), "--out", str(tmp_path / "bundle")]

@@ -64,6 +64,7 @@ def export_module_bundle(
             graphs[LAYOUT.stream], specs[LAYOUT.stream] = streamed.content, streamed.contract.graph
             candidates = itertools.chain(candidates, (iter([case]) for case in streamed.golden))
         golden, parity = settle_golden(graphs, candidates)
+    notes = (*notes, *origin.found())
     manifest = Manifest(
         task="module",
         graphs=specs,

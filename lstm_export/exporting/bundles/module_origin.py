@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lstm_export.bundle.manifest import WeightsOrigin
@@ -13,7 +14,8 @@ class ModuleOrigin:
     """`name` is for people; `kind` is "module" for somebody's code, "checkpoint" for weights that
     were taken for layers, "torchscript" for a function that was converted.
 
-    `notes` go before the export's own; a `judge` takes the place of the module in float64.
+    `notes` go before the export's own, and what `found` gives in the end behind them; a `judge`
+    takes the place of the module in float64.
     """
 
     name: str
@@ -21,3 +23,4 @@ class ModuleOrigin:
     weights: WeightsOrigin | None = None
     notes: tuple[str, ...] = ()
     judge: Judge | None = None
+    found: Callable[[], tuple[str, ...]] = tuple

@@ -1,0 +1,72 @@
+"""A TorchScript's whole function as a bundle. The file is executed: the user has asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lstm_export.errors import OptionError
+from lstm_export.importing.formats import torchscript
+from lstm_export.importing.origin import weights_origin
+from lstm_export.importing.read import read
+from lstm_export.importing.scripted.against import Against
+from lstm_export.importing.scripted.module import scripted_module
+
+if TYPE_CHECKING:
+    from lstm_export.bundle.manifest import Manifest
+    from lstm_export.exporting.target import Target
+
+TAKEN_FOR = "its whole function, converted by executing it"
+
+
+def export_script(
+    source: str | Path,
+    path: str | Path,
+    *,
+    shapes: Sequence[str] = (),
+    target: Target = "portable",
+    stream: bool | None = None,
+    force: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """The function of the archive `source` as a bundle at `path`; returns its manifest.
+
+    `shapes` are examples of its inputs, as x=2,5,3; without them one is guessed, which `say` is
+    told. Wherever the bundle is tried, the script itself is asked too. Raises OptionError for a
+    file that is no TorchScript and for examples that make no sense, CheckpointError for a script
+    that cannot be loaded or converted, ExportError, ParityError and OutputError as for a module.
+    """
+    from lstm_export.exporting.bundles.module_bundle import export_module_bundle
+    from lstm_export.exporting.bundles.module_origin import ModuleOrigin
+    from lstm_export.exporting.options import GraphOptions
+    from lstm_export.exporting.source.example import with_example
+
+    # What is damaged or hostile is found before torch opens it.
+    form = read(source).format
+    if form != torchscript.NAME:
+        raise OptionError(f"--run-torchscript: {source} is of format {form}, expected TorchScript")
+    location = Path(source)
+    scripted = scripted_module(location)
+    example = with_example(str(source), scripted.module, shapes)
+    if example.guessed:
+        say(f"no --example-shape: guessed {' '.join(example.lines)}")
+    against = Against(scripted, example.args, example.kwargs)
+    origin = ModuleOrigin(
+        scripted.original.original_name,
+        "torchscript",
+        weights_origin(location, form, TAKEN_FOR),
+        scripted.notes,
+        against,
+        lambda: against.notes,
+    )
+    return export_module_bundle(
+        scripted.module,
+        Path(path),
+        example.args,
+        example.kwargs,
+        GraphOptions(target=target),
+        stream=stream,
+        force=force,
+        origin=origin,
+    )
