@@ -96,7 +96,7 @@ def _show_weights(found: WeightsInspection) -> None:
         return shown(text, 400)
 
     about = [("weights", found.path), ("format", f"{found.format}, {found.bytes:,} bytes")]
-    about += [("several", f"{', '.join(found.keys)}: --key takes one")] if found.keys else []
+    about += [("parts", f"{', '.join(found.keys)}: --key takes one")] if found.keys else []
     about.append(("parameters", f"{found.parameters:,} in the tensors that are used"))
     about += [("note", note) for note in found.notes]
     _show([(name, cell(text)) for name, text in about])
@@ -111,7 +111,8 @@ def _show_weights(found: WeightsInspection) -> None:
     if found.question is not None:
         then.append(("question", found.question))
     if found.unused:
-        then.append(("unused", f"{found.unused} tensors: an export asks for --allow-unused"))
+        count = f"{found.unused} tensor{'s' * (found.unused > 1)}"
+        then.append(("unused", f"{count}: an export asks for --allow-unused"))
     if found.layers is not None:
         spelt = found.layers.replace("'", "'\\''")
         then.append(("next", f"lstm-export export {found.path} --layers '{spelt}' --out BUNDLE"))

@@ -61,7 +61,7 @@ class Assembly:
         """Adds an input."""
         if kind not in KINDS:
             raise MisfitError(f"expected a kind of input ({', '.join(KINDS)}), found {kind}", kind)
-        _checked(_INPUT_OPTIONS[kind], options, kind, ("steps",))
+        _checked(_INPUT_OPTIONS[kind], options, kind, ())
         self._fresh(name)
         self.inputs.append(Input(name, kind, axes_of(kind, options)))  # type: ignore[arg-type]
 
@@ -90,10 +90,8 @@ class Assembly:
         """Adds a step. Options that an op takes inputs by (lengths=n) become inputs."""
         if kind not in OPS:
             close = difflib.get_close_matches(kind, OPS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            raise MisfitError(
-                f"expected a kind of layer ({', '.join(OPS)}), found {kind}{hint}", kind
-            )
+            hint = f"; did you mean {close[0]}?" if close else f": there are {', '.join(OPS)}"
+            raise MisfitError(f"expected a kind of layer, found {kind}{hint}", kind)
         op = OPS[kind]
         named = {key: options[key] for key in op.takes if key in options}
         rest = {key: value for key, value in options.items() if key not in named}

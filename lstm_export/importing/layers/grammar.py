@@ -72,7 +72,9 @@ class _Parser(Cursor):
                 self.begin = self.place
                 self.statement()
             if not self.is_end():
-                self.sign(";")
+                if not self.is_sign(";"):
+                    raise self.wrong("',' or '>' and the next layer, or ';'")
+                self.take()
         outputs = self.last if self.returned is None else self.returned
         made: Layers = self.checked(self.begin, self.assembly.finish, outputs)
         return made
