@@ -136,9 +136,6 @@ def _op(name: str, normalised: Callable[[Step, Tensors, Float], Float], **option
         return (np.moveaxis(y, -1, axis),)
 
     known = {layout: roles(Step(name, (), (), layout=layout)) for layout in EPS}
-    if name == "batch_norm":
-        # torch counts the batches of training beside them; nothing at inference reads it.
-        known["torch"] += ("num_batches_tracked",)
     return Op(
         name,
         _axes,
