@@ -89,7 +89,7 @@ class Assembly:
     ) -> None:
         """Adds a step. Options that an op takes inputs by (lengths=n) become inputs."""
         if kind not in OPS:
-            close = difflib.get_close_matches(kind, OPS, n=1)
+            close = difflib.get_close_matches(kind, OPS, n=1, cutoff=0.7)
             hint = f"; did you mean {close[0]}?" if close else f": there are {', '.join(OPS)}"
             raise MisfitError(f"expected a kind of layer, found {kind}{hint}", kind)
         op = OPS[kind]
