@@ -72,13 +72,29 @@ class Nodes:
         return self.constant(name, array.astype(np.float32, copy=False))
 
     def constant(self, name: str, array: npt.NDArray[Any]) -> ir.Value:
-        """An initializer; asked for again, as when a layer is called twice, the same one."""
-        if (known := self.graph.initializers.get(name)) is not None:
-            return known
-        value = self.tape.initializer(ir.tensor(np.asarray(array, order="C")), name=name)
+        """An initializer; asked for again, as when a layer is called twice, the same one.
+
+        Where `name` stands for something else it is numbered: a layer's weights are cut differently
+        for padded and for packed sequences, and the user's own parameters may be called anything.
+        """
+        number, free = 1, name
+        while (known := self.graph.initializers.get(free)) is not None:
+            if _holds(known, array):
+                return known
+            number += 1
+            free = f"{name}_{number}"
+        value = self.tape.initializer(ir.tensor(np.asarray(array, order="C")), name=free)
         value.shape = ir.Shape(array.shape)
         self.graph.register_initializer(value)
         return value
+
+
+def _holds(value: ir.Value, array: npt.NDArray[Any]) -> bool:
+    """Whether `value` is `array`, bit by bit."""
+    if value.const_value is None or tuple(value.const_value.shape) != array.shape:
+        return False
+    held = value.const_value.numpy()
+    return held.dtype == array.dtype and held.tobytes() == array.tobytes()
 
 
 class Builder(Nodes):

@@ -11,7 +11,6 @@ import onnx_ir as ir
 from lstm_export.contract import Cell
 from lstm_export.exporting.lowering.builder import Builder
 from lstm_export.exporting.lowering.recognise.cells import FoundCell
-from lstm_export.exporting.lowering.recognise.product import Array
 from lstm_export.exporting.target import Target
 
 _ONNX_OP: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -31,7 +30,7 @@ def emit(
     (1, batch, hidden_size), or None for zero. The weights are called after `name`.
     """
     weights = [
-        _weight(builder, f"{name}.{letter}", array[None])
+        builder.weight(f"{name}.{letter}", array[None])
         for letter, array in (("W", cell.W), ("R", cell.R), ("B", cell.B))
     ]
     if target == "portable" or any(state is not None for state in states):
@@ -53,15 +52,3 @@ def _zeros(builder: Builder, hidden_size: int, x: ir.Value) -> ir.Value:
     ends = [builder.integers([1]), builder.size(x, 1), builder.integers([hidden_size])]
     fill = {"value": ir.tensor(np.zeros(1, np.float32))}
     return builder.op("ConstantOfShape", [builder.concat(ends, 0)], fill)
-
-
-def _weight(builder: Builder, name: str, array: Array) -> ir.Value:
-    """An initializer; the same one where a cell is used in several loops."""
-    numbers, number, free = array.astype(np.float32), 1, name
-    while (known := builder.graph.initializers.get(free)) is not None:
-        held = None if known.const_value is None else known.const_value.numpy()
-        if held is not None and np.array_equal(held, numbers):
-            return known
-        number += 1
-        free = f"{name}_{number}"
-    return builder.weight(free, numbers)
