@@ -147,7 +147,8 @@ def _report_lines(report: ExportReport) -> Iterator[str]:
         for tensor in tensors:
             yield f"{end:<13} {tensor}"
             for position, axis in enumerate(tensor.axes):
-                if not axis.dynamic and axis.reason:
+                noted = f"{tensor.name}: axis {position} is always {axis.size}: {axis.reason}"
+                if not axis.dynamic and axis.reason and noted not in report.notes:
                     yield f"{'':<13}   axis {position} is {axis.size}: {axis.reason}"
     for layer in report.layers:
         yield f"lowered       {layer}"

@@ -21,6 +21,7 @@ from lstm_export.exporting.lower import lower, translated
 from lstm_export.exporting.options import GraphOptions
 from lstm_export.exporting.tracing.blame import blame, first_line
 from lstm_export.exporting.tracing.call import Call, describe_call
+from lstm_export.exporting.tracing.closed_axes import closed_axes
 from lstm_export.exporting.tracing.open_axes import OpenAxes, open_axes
 from lstm_export.exporting.tracing.results import named_outputs
 from lstm_export.exporting.unchanged.kept import eval_mode, kept
@@ -99,6 +100,7 @@ def exported(
             "padded results keep the length of the padded input, with which forward combines them: "
             "the longest sequence has to fill it, as in eager torch"
         )
+    notes += closed_axes(opened)
     model = translated(names)
     before = model.clone()
     contract = Contract("module", names.spec)

@@ -114,6 +114,17 @@ class AxisNames:
         }
         return {name for symbol, name in self.names.items() if symbol in symbols}
 
+    def fixed_by_trace(self) -> set[int] | None:
+        """What batch and time of the layers and loops are where the trace has them as numbers.
+
+        None if there are neither layers nor loops.
+        """
+        sizes = found_loop_lengths(self.traced.program)
+        for layer in found_recurrent(self.traced.program):
+            sizes += layer.batch_and_time
+        known = map(_expression, sizes)
+        return {int(size) for size in known if size.is_number} if sizes else None
+
     def described(self, condition: sympy.Basic) -> str:
         """A condition on symbols in the names of axes."""
         renamed = {symbol: sympy.Symbol(name) for symbol, name in self.names.items()}

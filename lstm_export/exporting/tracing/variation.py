@@ -30,7 +30,7 @@ class Refusal:
     reason: str
 
     def __str__(self) -> str:
-        tried = ", ".join(map(str, self.sizes))
+        tried = ", ".join(map(str, dict.fromkeys(self.sizes)))
         return f"the module refuses {tried} here: {self.reason}"
 
 
