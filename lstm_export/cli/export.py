@@ -100,6 +100,8 @@ def export(
     """
     from dataclasses import asdict
 
+    from lstm_export.errors import OptionError
+
     given = {
         "--layers": layers,
         "--key": key,
@@ -115,6 +117,8 @@ def export(
     }
     kind = _kind(source, module, run_torchscript)
     _refuse_others(kind, source, [name for name, value in given.items() if value is not None])
+    if atol is not None and not expect:
+        raise OptionError("--atol is the tolerance of --expect, which is not given")
     _need_exporting()
     from lstm_export.bundling import export_bundle
 
@@ -124,13 +128,30 @@ def export(
 
         file = weights if module is None else Path(source)
         options = _keywords(kwargs)
-        own = OwnModule(module or source, options, example_shape or (), file, key, allow_unused)
+        own = OwnModule(
+            module or source,
+            options,
+            example_shape or (),
+            file,
+            key,
+            allow_unused,
+            expect or (),
+            atol,
+        )
         manifest = export_own_module(own, out, stream=stream, say=say, **common)
     elif kind == _SCRIPT:
         from lstm_export.importing.scripted.export import export_script
 
-        shapes = example_shape or ()
-        manifest = export_script(source, out, shapes=shapes, stream=stream, say=say, **common)
+        manifest = export_script(
+            source,
+            out,
+            shapes=example_shape or (),
+            expect=expect or (),
+            atol=atol,
+            stream=stream,
+            say=say,
+            **common,
+        )
     elif kind == _WEIGHTS:
         manifest = export_bundle(
             source,
@@ -167,16 +188,14 @@ def export(
 _RUN, _WEIGHTS = "a training run", "a file of weights"
 _MODULE, _INTO_MODULE = "a module, as model.py:name", "a file of weights with --module"
 _SCRIPT = "a TorchScript with --run-torchscript"
+_JUDGED = ("--expect", "--atol", "--stream")
+_CALLED = ("--kwargs", "--example-shape", "--key", "--allow-unused", *_JUDGED)
 _TAKES = {
     _RUN: (),
-    _WEIGHTS: ("--layers", "--key", "--allow-unused", "--expect", "--atol", "--stream"),
-    _MODULE: (
-        *("--weights", "--kwargs", "--example-shape", "--key", "--allow-unused", "--stream"),
-    ),
-    _INTO_MODULE: (
-        *("--module", "--kwargs", "--example-shape", "--key", "--allow-unused", "--stream"),
-    ),
-    _SCRIPT: ("--run-torchscript", "--example-shape", "--stream"),
+    _WEIGHTS: ("--layers", "--key", "--allow-unused", *_JUDGED),
+    _MODULE: ("--weights", *_CALLED),
+    _INTO_MODULE: ("--module", *_CALLED),
+    _SCRIPT: ("--run-torchscript", "--example-shape", *_JUDGED),
 }
 
 

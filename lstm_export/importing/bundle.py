@@ -92,7 +92,7 @@ def _agreed(understood: Understood, expect: Sequence[Path], atol: float | None) 
     declared = understood.raw.layers or ()
     agreement = check(understood.layers, tensors, declared, expected, atol=atol)
     require_agreement(agreement)
-    return (f"{expected.source} agrees: {agreement.summary}", *agreement.notes)
+    return agreement.said
 
 
 def judge(

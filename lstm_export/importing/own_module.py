@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lstm_export.importing.expect.agreement import require_agreement
+from lstm_export.importing.expect.own import check_module
 from lstm_export.importing.into_module import load_into
 from lstm_export.importing.origin import weights_origin
 
@@ -27,6 +29,9 @@ class OwnModule:
     weights: Path | None = None
     key: str | None = None
     allow_unused: bool = False
+    expect: Sequence[Path] = ()
+    """Files of inputs and outputs that the module has to give, as for `export_weights`."""
+    atol: float | None = None
 
 
 def export_own_module(
@@ -52,11 +57,18 @@ def export_own_module(
     name = type(example.module).__name__
     if own.weights is None:
         say("no --weights: the module has the weights that its code gave it")
-        origin = ModuleOrigin(name)
+        origin = ModuleOrigin(name, found=lambda: agreed)
     else:
         loaded = load_into(example.module, own.weights, key=own.key, allow_unused=own.allow_unused)
         weights = weights_origin(own.weights, loaded.format, own.source)
-        origin = ModuleOrigin(name, "checkpoint", weights, loaded.notes)
+        origin = ModuleOrigin(name, "checkpoint", weights, loaded.notes, found=lambda: agreed)
+    agreed: tuple[str, ...] = ()
+    if own.expect:
+        agreement = check_module(
+            example.module, example.args, example.kwargs, own.expect, atol=own.atol
+        )
+        require_agreement(agreement)
+        agreed = agreement.said
     if example.guessed:
         say(f"no --example-shape: guessed {' '.join(example.lines)}")
     return export_module_bundle(

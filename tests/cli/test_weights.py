@@ -120,6 +120,13 @@ def test_a_module_of_ones_own_takes_the_weights(
     both = [np.asarray(load(tmp_path / name)(x)) for name in ("a", "b")]
     assert np.abs(both[0] - both[1]).max() < 1e-6
     capsys.readouterr()
+    np.savez(tmp_path / "io.npz", tokens=x, output=both[0])
+    expect = ["--expect", str(tmp_path / "io.npz")]
+    assert run(["export", str(weights), *module, *expect, "--out", str(tmp_path / "d")]) == 0
+    assert "io.npz agrees: output: error" in capsys.readouterr().out
+    np.savez(tmp_path / "io.npz", tokens=x, output=both[0] + 1)
+    assert run(["export", str(weights), *module, *expect, "--out", str(tmp_path / "c")]) == 1
+    assert "output: error 1 at" in capsys.readouterr().err
     wrong = ["--module", str(tmp_path / "net.py:Net"), "--kwargs", '{"hidden": 5}']
     assert run(["export", str(weights), *wrong, "--out", str(tmp_path / "c")]) == 2
     error = capsys.readouterr().err

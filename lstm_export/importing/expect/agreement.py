@@ -60,6 +60,11 @@ class Agreement:
             ]
         return "; ".join(parts)
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What a report says of outputs that agree."""
+        return (f"{self.source} agrees: {self.summary}", *self.notes)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for `--json`."""
         return {
@@ -108,7 +113,7 @@ def _fitting(agreement: Agreement) -> list[str]:
 def _nothing(agreement: Agreement) -> list[str]:
     count = sum(number for _, number in agreement.tried)
     families = ", ".join(name for name, _ in agreement.tried)
-    lines = [f"None of {count} alternatives fits, alone or in pairs ({families})."]
+    lines = [f"None of {count} alternatives fits, alone or together ({families})."]
     if agreement.cut:
         lines.append("Not every pair was tried: fewer or shorter sequences leave time for more.")
     nearest = agreement.nearest

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lstm_export.errors import OptionError
+from lstm_export.importing.expect.agreement import require_agreement
+from lstm_export.importing.expect.own import check_module
 from lstm_export.importing.formats import torchscript
 from lstm_export.importing.origin import weights_origin
 from lstm_export.importing.read import read
@@ -25,6 +27,8 @@ def export_script(
     path: str | Path,
     *,
     shapes: Sequence[str] = (),
+    expect: Sequence[Path] = (),
+    atol: float | None = None,
     target: Target = "portable",
     stream: bool | None = None,
     force: bool = False,
@@ -33,7 +37,8 @@ def export_script(
     """The function of the archive `source` as a bundle at `path`; returns its manifest.
 
     `shapes` are examples of its inputs, as x=2,5,3; without them one is guessed, which `say` is
-    told. Wherever the bundle is tried, the script itself is asked too. Raises OptionError for a
+    told. Wherever the bundle is tried, the script itself is asked too. `expect` and `atol` as for
+    `export_weights`. Raises OptionError for a
     file that is no TorchScript and for examples that make no sense, CheckpointError for a script
     that cannot be loaded or converted, ExportError, ParityError and OutputError as for a module.
     """
@@ -52,13 +57,19 @@ def export_script(
     if example.guessed:
         say(f"no --example-shape: guessed {' '.join(example.lines)}")
     against = Against(scripted, example.args, example.kwargs)
+    agreed: tuple[str, ...] = ()
+    if expect:
+        args, kwargs = example.args, example.kwargs
+        agreement = check_module(scripted.module, args, kwargs, expect, atol=atol)
+        require_agreement(agreement)
+        agreed = agreement.said
     origin = ModuleOrigin(
         scripted.original.original_name,
         "torchscript",
         weights_origin(location, form, TAKEN_FOR),
         scripted.notes,
         against,
-        lambda: against.notes,
+        lambda: (*against.notes, *agreed),
     )
     return export_module_bundle(
         scripted.module,

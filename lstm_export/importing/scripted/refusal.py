@@ -14,7 +14,9 @@ class Unsupported(Exception):  # noqa: N818 - no error of the user's, becomes on
     """A node that has no counterpart; the message says why."""
 
 
-def refusal(file: str, what: str, where: str) -> CheckpointError:
-    """The error for the script in `file`; `where` says at or near which line of its source."""
+def refusal(file: str, what: str, where: str, kind: str = "script") -> CheckpointError:
+    """The error for the script, or what `kind` names, in `file`; `where` says at or near which line
+    of its source.
+    """
     at = f"\n  {where}" if where else ""
-    return CheckpointError(f"{file}: this script cannot be converted: {what}: {WAY_OUT}{at}")
+    return CheckpointError(f"{file}: this {kind} cannot be converted: {what}: {WAY_OUT}{at}")

@@ -67,7 +67,7 @@ def test_where_nothing_fits_the_nearest_is_named(tmp_path: Path) -> None:
     assert found.nearest is not None
     assert model.check(found.nearest.text, tmp_path / "io.npz").outputs[0].ratio > 1
     text = message(found)
-    assert "alternatives fits, alone or in pairs (the axis of time, which step is read" in text
+    assert "alternatives fits, alone or together (the axis of time, which step is read" in text
     assert f'--layers "{found.nearest.text}"' in text
     data = json.loads(json.dumps(found.to_dict()))
     assert data["nearest"]["layers"] == found.nearest.text
