@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lstm_export.errors import CheckpointError
+from lstm_export.importing.checkpoints.modules import is_module
 from lstm_export.importing.checkpoints.stored_tensors import Saved, StoredTensors
 from lstm_export.importing.checkpoints.tree import Tree
 from lstm_export.importing.pickles.torch_values import TensorRef
@@ -44,7 +45,20 @@ def raw_file(saved: Saved, path: Path) -> RawFile:
         stored,
         _keys(saved.root, tensors),
         tree.declared,
-        notes=(*tree.notes, *_hidden_calls(tree, saved)),
+        notes=(*_whole_modules(saved.root), *tree.notes, *_hidden_calls(tree, saved)),
+    )
+
+
+def _whole_modules(root: object) -> tuple[str, ...]:
+    """A note on modules that were pickled with their classes, at the top or one level below."""
+    values = [root, *root.values()] if isinstance(root, dict) else [root]
+    found = [str(v.function) for v in values if isinstance(v, Inert) and is_module(v)]
+    names = ", ".join(found[:8])
+    if not names:
+        return ()
+    return (
+        f"a whole pickled module, {names}: its tensors and attributes were read, its "
+        "class was neither looked up nor executed",
     )
 
 

@@ -74,8 +74,8 @@ def read(path: Path, value: dict[str, Any]) -> RawFile:
     if skip := whole_number(value, "in_skip", str(path), 0, default=0):
         layers.append(RawLayer("skip", "skip", {"channels": skip}, {}, "keras"))
     notes += [
-        f"{gain} of {shown(str(value[gain]), 20)} dB is the plug-in's, around the network, "
-        "and is left to it"
+        f"{gain} of {shown(str(value[gain]), 20)} dB is not applied: the plug-in does that around "
+        "the network"
         for gain in ("in_gain", "out_gain")
         if value.get(gain)
     ]

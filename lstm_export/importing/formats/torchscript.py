@@ -67,6 +67,7 @@ def read(path: Path) -> RawFile:
             f"{path} holds no weights: expected parameters in its modules, found none. A frozen "
             "module (torch.jit.freeze) keeps them in its code: save it before freezing"
         )
+    notes = (*notes, "it holds its whole function as well: --run-torchscript would convert that")
     return RawFile(str(path), NAME, tensors, stored, declared=tree.declared, notes=notes)
 
 

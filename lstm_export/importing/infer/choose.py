@@ -27,7 +27,7 @@ _MOMENT = re.compile(
 _TRAINING = re.compile(
     r"(.*_)?(optim(izers?)?|opt|schedulers?|scaler|amp|callbacks|loops)(_states?(_dict)?)?|rng.*"
 )
-_AVERAGE = re.compile(r"(.*_)?(ema|swa|shadow|averaged?|teacher|target)(_.*)?")
+_AVERAGE = re.compile(r"(.*_)?(ema|swa|shadow|averaged?)(_.*)?")
 _COUNTER = re.compile(
     r"(.*_)?(epochs?|steps?|iter(ation)?s?|loss(es)?|lr|best(_.*)?|n_averaged|accuracy|acc|score"
     r"|num_updates|decay|patience|seed)"
