@@ -18,6 +18,14 @@ Key = Annotated[
     str | None,
     typer.Option("--key", metavar="NAME", help="Of several models in a file of weights, this one."),
 ]
+LayerString = Annotated[
+    str | None,
+    typer.Option(
+        "--layers",
+        metavar="LAYERS",
+        help='What the weights are: "emb:embedding, lstm, last, fc:linear", or a .toml file.',
+    ),
+]
 AllowUnused = Annotated[
     bool, typer.Option("--allow-unused", help="Leave tensors of the file that nothing uses.")
 ]

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstm_export.cli.console import AllowUnused, Force, Json, Key, emit, emit_json, say
+from lstm_export.cli.console import (
+    AllowUnused,
+    Force,
+    Json,
+    Key,
+    LayerString,
+    emit,
+    emit_json,
+    say,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,14 +33,7 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The bundle to write, a folder.")],
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            "--layers",
-            metavar="LAYERS",
-            help='What the weights are: "emb:embedding, lstm, last, fc:linear", or a .toml file.',
-        ),
-    ] = None,
+    layers: LayerString = None,
     key: Key = None,
     allow_unused: AllowUnused = False,
     expect: Annotated[

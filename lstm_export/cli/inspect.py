@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lstm_export.cli.console import Json, Key, emit, emit_json, table
+from lstm_export.cli.console import Json, Key, LayerString, emit, emit_json, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,14 +25,7 @@ def inspect(
             metavar="FILE", help="A bundle, an ONNX file, a training run or a file of weights."
         ),
     ],
-    layers: Annotated[
-        str | None,
-        typer.Option(
-            "--layers",
-            metavar="LAYERS",
-            help='What the weights are: "emb:embedding, lstm, last, fc:linear", or a .toml file.',
-        ),
-    ] = None,
+    layers: LayerString = None,
     key: Key = None,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print the layers of the weights as TOML, to be edited.")
