@@ -19,8 +19,8 @@ class GraphOptions:
     """Names, axes and versions of a graph. Raises OptionError for what makes no sense.
 
     `dynamic_axes` None leaves every axis open that the module lets vary; given, those it names must
-    be dynamic and the others are not, save where they must equal one that is. `shortest` gives
-    axes of inputs their smallest size where it is known to be more than 1.
+    be dynamic and the others are not, save where they must equal one that is. `shortest` has
+    the smallest size of every axis that varies, of the inputs where these are known beforehand.
     """
 
     input_names: Sequence[str] | None = None

@@ -38,7 +38,8 @@ def open_axes(
 ) -> OpenAxes:
     """`module` traced, its axes named; `example` has its outputs for the examples of `call`.
 
-    `shortest` gives axes their smallest size where it is known to be more than 1.
+    `shortest` has the smallest size of every axis that varies, of the inputs where these are known
+    beforehand: the others are fixed from the start.
 
     Raises ExportError where Python decided on a size, where an axis came out static that the
     module lets vary, or one that `dynamic_axes` asks for.
@@ -46,7 +47,9 @@ def open_axes(
     ranks = {leaf.name: leaf.example.dim() for leaf in call.inputs}
     asked = asked_axes(dynamic_axes, ranks | {k: v.dim() for k, v in example.items()})
     outputs = list(example)
-    sizes = Sizes(shortest=shortest or {})
+    known = shortest or {}
+    settled = {name: set(range(ranks[name])) - axes.keys() for name, axes in known.items()}
+    sizes = Sizes(settled, known)
     first = names = AxisNames(trace(module, call, outputs, sizes), outputs, asked)
     variation = Variation(module, call, first.traced.lengths)
     reasons = {
@@ -60,7 +63,7 @@ def open_axes(
         reasons |= dict.fromkeys(first.places(label), str(said))
     reasons |= first.left_open()
     if reasons:
-        fixed: dict[str, set[int]] = {}
+        fixed = {name: set(axes) for name, axes in settled.items()}
         for name, axis in reasons:
             fixed.setdefault(name, set()).add(axis)
         names = AxisNames(trace(module, call, outputs, replace(sizes, fixed=fixed)), outputs, asked)
