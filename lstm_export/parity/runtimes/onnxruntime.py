@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any
 
 import numpy.typing as npt
 
 from lstm_export.bundle.onnx_file import parse_onnx
-from lstm_export.parity.runtimes.registry import Runner, Subject, Tensors
+from lstm_export.parity.runtimes.registry import Runner, Status, Subject, Tensors
 from lstm_export.runtime.session import Session
 from lstm_export.runtime.settings import ONE_THREAD_WORK, work_of
+
+
+def status() -> Status:
+    """onnxruntime comes with the package."""
+    return Status(True, importlib.metadata.version("onnxruntime"))
 
 
 def open_graph(subject: Subject) -> Runner:

@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import lstm_export
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.errors import OptionError
 from lstm_export.oracle import forecaster
-from lstm_export.parity.runtimes.registry import Runner, Subject, Tensors, weights_of
+from lstm_export.parity.runtimes.registry import Runner, Status, Subject, Tensors, weights_of
+
+
+def status() -> Status:
+    """The oracle is a part of this package, and needs the weights."""
+    return Status(True, lstm_export.__version__, limits=("needs a run, as --against",))
 
 
 def open_graph(subject: Subject) -> Runner:

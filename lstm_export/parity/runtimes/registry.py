@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy.typing as npt
@@ -19,10 +20,49 @@ Runner = Callable[[Tensors], dict[str, npt.NDArray[Any]]]
 """Inputs by name in, all outputs by name out; to be called with any batch and length."""
 
 RUNTIMES = {
-    "onnxruntime": "lstm_export.parity.runtimes.onnxruntime",
-    "torch": "lstm_export.parity.runtimes.torch",
-    "oracle": "lstm_export.parity.runtimes.oracle",
+    name: f"lstm_export.parity.runtimes.{name.replace('-', '_')}"
+    for name in (
+        *("oracle", "torch", "onnxruntime", "onnx-reference", "openvino", "openvino-default"),
+        *("onnxruntime-openvino", "opencv", "tract", "onnxruntime-node", "onnxruntime-web"),
+        *("chromium", "c"),
+    )
 }
+
+
+class UnansweredError(Exception):
+    """What keeps a runtime from an answer; `runtime` is its name."""
+
+    def __init__(self, runtime: str, message: str) -> None:
+        self.runtime, self.message = runtime, message
+        super().__init__(f"{runtime}: {message}")
+
+
+class RefusedError(UnansweredError):
+    """The runtime says no, loudly, in its own words: when it loads a graph or when it runs it."""
+
+
+class CrashedError(UnansweredError):
+    """The runtime's process died, or answered what is no answer."""
+
+
+class HungError(UnansweredError):
+    """The runtime was killed because it took too long."""
+
+    def __init__(self, runtime: str, seconds: float) -> None:
+        super().__init__(runtime, f"no answer within {seconds:g} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a runtime is there, and which version; `how_to_get` is a command or a sentence.
+
+    `limits` are what is known not to work there, a sentence each.
+    """
+
+    installed: bool
+    version: str = ""
+    how_to_get: str = ""
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +83,25 @@ def adapter(name: str) -> Callable[[Subject], Runner]:
     """What opens a graph in the runtime `name`. Raises OptionError for an unknown name.
 
     Opening raises MissingExtraError where the runtime is not installed, OptionError where it
-    needs a run, BundleError where it refuses the graph.
+    needs a run, BundleError or RefusedError where it refuses the graph.
     """
+    opener: Callable[[Subject], Runner] = _module(name).open_graph
+    return opener
+
+
+def status(name: str) -> Status:
+    """Whether the runtime `name` is installed, found without importing it.
+
+    Raises OptionError for an unknown name.
+    """
+    found: Status = _module(name).status()
+    return found
+
+
+def _module(name: str) -> ModuleType:
     if name not in RUNTIMES:
         raise OptionError(f"there is no runtime {name!r}; known are {', '.join(RUNTIMES)}")
-    opener: Callable[[Subject], Runner] = importlib.import_module(RUNTIMES[name]).open_graph
-    return opener
+    return importlib.import_module(RUNTIMES[name])
 
 
 def weights_of(subject: Subject, runtime: str) -> Checkpoint:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 from lstm_export.errors import MissingExtraError, OptionError
 from lstm_export.parity.expected import graphs_of
-from lstm_export.parity.runtimes.registry import Runner, Subject, weights_of
+from lstm_export.parity.runtimes.registry import Runner, Status, Subject, weights_of
+
+
+def status() -> Status:
+    """torch, with the extra for training."""
+    limits = ("needs a run, as --against",)
+    try:
+        return Status(True, importlib.metadata.version("torch"), limits=limits)
+    except importlib.metadata.PackageNotFoundError:
+        return Status(False, "", "pip install 'lstm-export[train]'", limits)
 
 
 def open_graph(subject: Subject) -> Runner:
