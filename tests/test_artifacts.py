@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import lstm_export as lx
+from lstm_export.bundle.golden import read_golden
+from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.read import open_bundle
-from lstm_export.bundling import export_bundle
+from lstm_export.compare.tensors import compare_outputs
 from lstm_export.parity.verify import verify
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
-RUNS = sorted(ARTIFACTS.glob("*/run"))
+BUNDLES = sorted(path.parent for path in ARTIFACTS.glob("*/bundle"))
+SMALL = 90_000
+"""Bytes of a bundle: they travel with every copy of the sources."""
+
+each = pytest.mark.parametrize("folder", BUNDLES, ids=lambda folder: folder.name)
 
 
-def test_there_are_some() -> None:
-    assert RUNS
+@pytest.fixture(scope="module")
+def rebuild() -> ModuleType:
+    """`artifacts/rebuild.py`."""
+    spec = importlib.util.spec_from_file_location("rebuild", ARTIFACTS / "rebuild.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.parent.name)
-def test_graphs_are_rebuilt_byte_for_byte(run: Path, tmp_path: Path) -> None:
-    bundle = run.with_name("bundle")
-    manifest = export_bundle(run, tmp_path / "bundle")
-    assert manifest.graphs == open_bundle(bundle).manifest.graphs
-    for name in manifest.graphs:
-        assert (tmp_path / "bundle" / name).read_bytes() == (bundle / name).read_bytes(), name
+def test_every_bundle_has_its_source_beside_it(rebuild: ModuleType) -> None:
+    assert rebuild.sources() == BUNDLES
+    assert BUNDLES
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.parent.name)
-def test_a_committed_bundle_verifies_against_its_run(run: Path) -> None:
-    report = verify(run.with_name("bundle"), against=run)
+@each
+def test_graphs_are_rebuilt_byte_for_byte(
+    folder: Path, rebuild: ModuleType, tmp_path: Path
+) -> None:
+    manifest = rebuild.export(folder, tmp_path / "bundle")
+    assert manifest.graphs == open_bundle(folder / "bundle").manifest.graphs
+    assert rebuild.differing(tmp_path / "bundle", folder / "bundle") == []
+
+
+@each
+def test_a_committed_bundle_verifies(folder: Path) -> None:
+    run = folder / "run"
+    report = verify(folder / "bundle", against=run if run.is_dir() else None)
     assert report.passed, report.failures
+
+
+@each
+def test_a_committed_bundle_loads_and_has_its_card(folder: Path) -> None:
+    bundle = open_bundle(folder / "bundle")
+    assert bundle.read(LAYOUT.card).decode().startswith("# ")
+    assert sum(entry.bytes for entry in bundle.manifest.files.values()) < SMALL
+    cases = read_golden(bundle.read(LAYOUT.golden), "golden")
+    case = next(case for case in cases if case.graph == LAYOUT.model)
+    model = lx.load(folder / "bundle")
+    if bundle.manifest.task == "forecast":
+        answer = {"output": model(case.inputs["x"])}
+    else:
+        answer = model(**case.inputs)
+    if not isinstance(answer, dict):
+        answer = dict(zip(case.oracle, [answer], strict=True))
+    assert all(one.passed for one in compare_outputs(answer, case.oracle, case.torch))
