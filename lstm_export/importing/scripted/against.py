@@ -1,10 +1,10 @@
-"""The converted module against the script itself, wherever the exported file is tried."""
+"""The converted module against what it was made of, wherever the exported file is tried."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,28 +14,40 @@ from torch import Tensor, nn
 from lstm_export.compare.tensors import compare
 from lstm_export.errors import OptionError, ParityError
 
-if TYPE_CHECKING:
-    from lstm_export.importing.scripted.module import Scripted
-
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-class Against:
-    """A judge for the export of `scripted.module`, called as `module(*args, **kwargs)`.
+class Converted(Protocol):
+    """A `module`, and the `original` that it was made of."""
 
-    For the inputs of a trial by name it gives the module's own results in float64, once the script
-    has given the module's float32 results, to the bit or under the parity rule. Raises OptionError
-    where the script does not take these arguments, ParityError where the two differ.
+    @property
+    def module(self) -> nn.Module: ...
+
+    @property
+    def original(self) -> nn.Module: ...
+
+
+class Against:
+    """A judge for the export of `converted.module`, called as `module(*args, **kwargs)`.
+
+    For the inputs of a trial by name it gives the module's own results in float64, once the
+    original, a script or what `kind` names, has given the module's float32 results, to the bit or
+    under the parity rule. Raises OptionError where the original does not take these arguments,
+    ParityError where the two differ.
     """
 
     def __init__(
-        self, scripted: Scripted, args: Any, kwargs: Mapping[str, Any] | None = None
+        self,
+        converted: Converted,
+        args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        kind: str = "script",
     ) -> None:
         from lstm_export.exporting.tracing.call import describe_call
 
-        self._script = scripted.original
+        self._original, self._kind = converted.original, kind
         # Whoever asks may have the module itself in another precision meanwhile.
-        self._module = copy.deepcopy(scripted.module)
+        self._module = copy.deepcopy(converted.module)
         self._call = describe_call(self._module, args, kwargs)
         self._exact, self._near, self._refused = 0, 0, list[str]()
         examples = self._call.examples
@@ -43,10 +55,10 @@ class Against:
             # In this order everywhere: layers look at shapes with which kernels of scripts would
             # read and write beside their memory.
             self._results(self._module, examples)
-            self._results(self._script, examples)
+            self._results(self._original, examples)
         except Exception as error:
             raise OptionError(
-                f"the script does not take this example itself: {_last_line(error)}: give one that "
+                f"the {kind} does not take this example itself: {_last_line(error)}: give one that "
                 "it takes, as --example-shape x=2,5,3"
             ) from None
         self({leaf.name: leaf.example.numpy() for leaf in self._call.inputs})
@@ -56,12 +68,13 @@ class Against:
         """What was compared so far, in words."""
         total = self._exact + self._near
         found = [
-            f"the script itself gave the same on {total} inputs, {self._exact} of them to the bit"
+            f"the {self._kind} itself gave the same on {total} inputs, {self._exact} of them to "
+            "the bit"
         ]
         if self._refused:
             found.append(
-                f"the script itself refuses {len(self._refused)} inputs that the module takes, as "
-                f"at {self._refused[0]}"
+                f"the {self._kind} itself refuses {len(self._refused)} inputs that the module "
+                f"takes, as at {self._refused[0]}"
             )
         return tuple(found)
 
@@ -84,7 +97,7 @@ class Against:
             for leaf, tensor in zip(self._call.inputs, tensors, strict=True)
         )
         try:
-            theirs = self._results(self._script, tensors)
+            theirs = self._results(self._original, tensors)
         except Exception as error:
             self._refused.append(f"{shapes}: {_last_line(error)}")
         else:
@@ -94,8 +107,8 @@ class Against:
     def _compare(self, theirs: Arrays, ours: Arrays, exact: Arrays, shapes: str) -> None:
         if list(theirs) != list(ours):
             raise ParityError(
-                f"the script gives {', '.join(theirs)}, the module made of it {', '.join(ours)}: "
-                "this is a mistake of lstm-export"
+                f"the {self._kind} gives {', '.join(theirs)}, the module made of it "
+                f"{', '.join(ours)}: this is a mistake of lstm-export"
             )
         same = True
         for name, value in theirs.items():
@@ -105,8 +118,8 @@ class Against:
             result = compare(name, value, exact[name], ours[name])
             if not result.passed:
                 raise ParityError(
-                    f"the module made of the script does not give the script's own {name} for "
-                    f"{shapes}: {result.reason}"
+                    f"the module made of the {self._kind} does not give the {self._kind}'s own "
+                    f"{name} for {shapes}: {result.reason}"
                 )
         self._exact, self._near = self._exact + same, self._near + (not same)
 
