@@ -62,7 +62,7 @@ def export(
     run_torchscript: Annotated[
         bool,
         typer.Option(
-            "--run-torchscript", help="Convert a TorchScript's whole function. The file is run."
+            "--run-torchscript", help="Convert a TorchScript's or .pt2's function. The file is run."
         ),
     ] = False,
     weights: Annotated[
@@ -189,7 +189,7 @@ def export(
 
 _RUN, _WEIGHTS = "a training run", "a file of weights"
 _MODULE, _INTO_MODULE = "a module, as model.py:name", "a file of weights with --module"
-_SCRIPT = "a TorchScript with --run-torchscript"
+_SCRIPT = "a script or program with --run-torchscript"
 _JUDGED = ("--expect", "--atol", "--stream")
 _CALLED = ("--kwargs", "--example-shape", "--key", "--allow-unused", *_JUDGED)
 _TAKES = {

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,30 @@ def test_the_whole_function_of_a_torchscript(
     assert run(command) == 2
     assert "expected TorchScript" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_the_whole_function_of_a_program(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "net.py").write_text(NET)
+    from lstm_export import load
+    from lstm_export.exporting.source.factory import load_factory
+
+    torch.manual_seed(0)
+    net = load_factory(f"{tmp_path / 'net.py'}:Net", {"hidden": 4}).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(net, (torch.ones(2, 4, dtype=torch.int64),))
+        torch.export.save(program, tmp_path / "net.pt2")
+    out = str(tmp_path / "bundle")
+    command = ["export", str(tmp_path / "net.pt2"), "--run-torchscript", "--out", out]
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["weights"]["taken_for"] == "its whole function, converted by executing it"
+    assert any("saved for a length of 4 alone (axis 1 of" in note for note in told["notes"])
+    assert any("the program itself refuses" in note for note in told["notes"])
+    x = np.array([[1, 2, 8, 0, 3], [3, 4, 5, 6, 7], [1, 1, 1, 1, 1]])
+    with torch.no_grad():
+        expected = net(torch.from_numpy(x)).numpy()
+    assert np.abs(np.asarray(load(out)(x)) - expected).max() < 1e-6
 
 
 def test_tensors_that_nothing_uses_are_refused_by_name(tmp_path: Path, capsys: Capture) -> None:

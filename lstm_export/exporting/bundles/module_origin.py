@@ -12,7 +12,7 @@ from lstm_export.exporting.verify.judge import Judge
 @dataclass(frozen=True, slots=True)
 class ModuleOrigin:
     """`name` is for people; `kind` is "module" for somebody's code, "checkpoint" for weights that
-    were taken for layers, "torchscript" for a function that was converted.
+    were taken for layers, "torchscript" or "program" for a function that was converted.
 
     `notes` go before the export's own, and what `found` gives in the end behind them; a `judge`
     takes the place of the module in float64.

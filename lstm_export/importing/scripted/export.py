@@ -1,4 +1,7 @@
-"""A TorchScript's whole function as a bundle. The file is executed: the user has asked for it."""
+"""The whole function of a TorchScript, or of a program of torch.export, as a bundle.
+
+The file is executed: the user has asked for it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from typing import TYPE_CHECKING
 from lstm_export.errors import OptionError
 from lstm_export.importing.expect.agreement import require_agreement
 from lstm_export.importing.expect.own import check_module
-from lstm_export.importing.formats import torchscript
+from lstm_export.importing.formats import pt2, torchscript
 from lstm_export.importing.origin import weights_origin
+from lstm_export.importing.programs.program import Program, program_module
 from lstm_export.importing.read import read
 from lstm_export.importing.scripted.against import Against
-from lstm_export.importing.scripted.module import scripted_module
+from lstm_export.importing.scripted.module import Scripted, scripted_module
 
 if TYPE_CHECKING:
     from lstm_export.bundle.manifest import Manifest
@@ -36,46 +40,56 @@ def export_script(
 ) -> Manifest:
     """The function of the archive `source` as a bundle at `path`; returns its manifest.
 
-    `shapes` are examples of its inputs, as x=2,5,3; without them one is guessed, which `say` is
-    told. Wherever the bundle is tried, the script itself is asked too. `expect` and `atol` as for
-    `export_weights`. Raises OptionError for a
-    file that is no TorchScript and for examples that make no sense, CheckpointError for a script
-    that cannot be loaded or converted, ExportError, ParityError and OutputError as for a module.
+    `shapes` are examples of its inputs, as x=2,5,3; without them a program's own is taken, and for
+    a script one is guessed, which `say` is told. Wherever the bundle is tried, the script or the
+    program itself is asked too. `expect` and `atol` as for `export_weights`. Raises OptionError for
+    a file that is neither and for examples that make no sense, CheckpointError for one that cannot
+    be loaded or converted, ExportError, ParityError and OutputError as for a module.
     """
     from lstm_export.exporting.bundles.module_bundle import export_module_bundle
     from lstm_export.exporting.bundles.module_origin import ModuleOrigin
     from lstm_export.exporting.options import GraphOptions
     from lstm_export.exporting.source.example import with_example
 
+    location, given = Path(source), None
     # What is damaged or hostile is found before torch opens it.
     form = read(source).format
-    if form != torchscript.NAME:
-        raise OptionError(f"--run-torchscript: {source} is of format {form}, expected TorchScript")
-    location = Path(source)
-    scripted = scripted_module(location)
-    example = with_example(str(source), scripted.module, shapes)
-    if example.guessed:
-        say(f"no --example-shape: guessed {' '.join(example.lines)}")
-    against = Against(scripted, example.args, example.kwargs)
+    converted: Scripted | Program
+    if form == torchscript.NAME:
+        converted, kind = scripted_module(location), "script"
+    elif form == pt2.NAME:
+        converted, kind = program_module(location), "program"
+        given = None if converted.args is None else (converted.args, converted.kwargs)
+    else:
+        raise OptionError(
+            f"--run-torchscript: {source} is of format {form}, expected TorchScript or a pt2 "
+            "program"
+        )
+    if shapes or given is None:
+        example = with_example(str(source), converted.module, shapes)
+        if example.guessed:
+            say(f"no --example-shape: guessed {' '.join(example.lines)}")
+        given = example.args, example.kwargs
+    args, kwargs = given
+    against = Against(converted, args, kwargs, kind)
     agreed: tuple[str, ...] = ()
     if expect:
-        args, kwargs = example.args, example.kwargs
-        agreement = check_module(scripted.module, args, kwargs, expect, atol=atol)
+        agreement = check_module(converted.module, args, kwargs, expect, atol=atol)
         require_agreement(agreement)
         agreed = agreement.said
     origin = ModuleOrigin(
-        scripted.original.original_name,
-        "torchscript",
+        type(converted.module).__name__,
+        "torchscript" if kind == "script" else "program",
         weights_origin(location, form, TAKEN_FOR),
-        scripted.notes,
+        converted.notes,
         against,
         lambda: (*against.notes, *agreed),
     )
     return export_module_bundle(
-        scripted.module,
+        converted.module,
         Path(path),
-        example.args,
-        example.kwargs,
+        args,
+        kwargs,
         GraphOptions(target=target),
         stream=stream,
         force=force,
