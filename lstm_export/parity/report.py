@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lstm_export.bundle.manifest import ParitySummary
-from lstm_export.compare.result import TensorComparison, json_number
+from lstm_export.compare.result import json_number
+from lstm_export.parity.cases import CaseComparison, CaseError, Check
+from lstm_export.parity.features import Feature
+from lstm_export.parity.matrix import Cell, cells
 
-Check = Literal["checksum", "contract", "provenance", "runtime", "golden", "live", "chunked"]
-"""Where a failure was seen: the files' bytes; what the graphs promise; which run they come from;
-a runtime that refused or raised; stored values; a run's module and the oracle, live; chunks that
-carry state against one whole run."""
+if TYPE_CHECKING:
+    from lstm_export.parity.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +26,6 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.check}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class CaseComparison:
-    """One output of one case in one runtime, judged."""
-
-    check: Check
-    runtime: str
-    graph: str
-    case: str
-    comparison: TensorComparison
-    moved: bool = False
-    """Whether torch's own error is that of weights moved by one unit in the last place."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaseError:
-    """A case that a runtime did not answer."""
-
-    check: Check
-    runtime: str
-    graph: str
-    case: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +42,14 @@ class OutputSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class WorstCase:
+    """A trial, and the output of it that came nearest its bound, or exceeded it most."""
+
+    trial: Trial
+    comparison: CaseComparison
+
+
+@dataclass(frozen=True, slots=True)
 class ParityReport:
     """The verdict on a bundle, with everything that it rests on."""
 
@@ -76,14 +61,31 @@ class ParityReport:
     comparisons: tuple[CaseComparison, ...]
     errors: tuple[CaseError, ...]
     failures: tuple[Failure, ...]
-    """Everything that is wrong; disagreeing and unanswered cases are summed up per output."""
+    """Everything that is wrong; disagreeing and unanswered cases are summed up per output.
+
+    That a runtime refuses a case is none where all there are were asked for: it was loud.
+    """
     versions: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Runtimes that are not installed, and how to get them."""
+    tried: Mapping[str, Mapping[Feature, int]] = field(default_factory=dict)
+    """How many trials each graph had for each feature."""
+    latency: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Seconds of one run, by graph and runtime, pipes counted in."""
+    worst: tuple[WorstCase, ...] = ()
+    """The worst case of each runtime, with its inputs, to be kept and replayed."""
 
     @property
     def passed(self) -> bool:
         """Whether nothing is wrong and something was compared."""
         agree = all(one.comparison.passed for one in self.comparisons)
-        return bool(self.comparisons) and agree and not self.failures and not self.errors
+        return bool(self.comparisons) and agree and not self.failures
+
+    @property
+    def matrix(self) -> tuple[Cell, ...]:
+        """Every runtime, graph and feature with its verdict."""
+        names = (*self.runtimes, *self.absent)
+        return cells(names, self.comparisons, self.errors, self.absent, self.tried)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,14 +116,14 @@ class ParityReport:
                 *key,
                 cases=len(group),
                 failed=sum(not one.comparison.passed for one in group),
-                worst=max(group, key=_rank),
+                worst=max(group, key=rank),
             )
             for key, group in groups.items()
         )
 
     def summary(self) -> ParitySummary:
         """The few numbers that a manifest holds. Raises ValueError if nothing was compared."""
-        worst = max(self.comparisons, key=_rank).comparison
+        worst = max(self.comparisons, key=rank).comparison
         return ParitySummary(
             passed=self.passed,
             cases=sum(self.counts.values()),
@@ -144,11 +146,15 @@ class ParityReport:
             "errors": [asdict(error) for error in self.errors],
             "outputs": [_output(summary) for summary in self.worst_by_output()],
             "comparisons": [_case(one) for one in self.comparisons],
+            "latency": {graph: dict(seconds) for graph, seconds in self.latency.items()},
+            "matrix": [cell.to_dict() for cell in self.matrix],
+            "absent": dict(self.absent),
             "versions": dict(self.versions),
         }
 
 
-def _rank(one: CaseComparison) -> tuple[bool, float]:
+def rank(one: CaseComparison) -> tuple[bool, float]:
+    """For finding the worst of many: failures first, then the share of the bound."""
     return not one.comparison.passed, one.comparison.severity
 
 

@@ -13,9 +13,11 @@ from lstm_export.compare.result import TensorComparison
 from lstm_export.compare.rounding import rejudged
 from lstm_export.compare.tensors import compare_outputs
 from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
-from lstm_export.parity.report import CaseComparison, CaseError, Check, Failure
+from lstm_export.parity.cases import CaseComparison, CaseError, Check
+from lstm_export.parity.features import Feature, features
+from lstm_export.parity.report import Failure
 from lstm_export.parity.rounding import MovedWeights
-from lstm_export.parity.runtimes.registry import Runner, Tensors
+from lstm_export.parity.runtimes.registry import Runner, Tensors, UnansweredError
 
 _NAMED = 3
 """Cases that a sentence names before it counts the others."""
@@ -50,13 +52,16 @@ def judge(
 ) -> tuple[list[CaseComparison], list[CaseError]]:
     """Runs one trial and compares every output. What the runtime raises is recorded, not raised."""
     place = (trial.check, runtime, trial.graph, trial.case)
+    shown = asked(trial, spec)
     try:
         if trial.chunks:
             got = run_in_chunks(runner, spec, trial.inputs, trial.chunks)
         else:
             got = runner(trial.inputs)
+    except UnansweredError as error:
+        return [], [CaseError(*place, error.message, error.kind, shown)]
     except Exception as error:
-        return [], [CaseError(*place, message=f"{type(error).__name__}: {error}")]
+        return [], [CaseError(*place, f"{type(error).__name__}: {error}", features=shown)]
     results = compare_outputs(
         got, trial.reference, trial.torch, atol=tolerance.atol, rtol=tolerance.rtol
     )
@@ -65,11 +70,14 @@ def judge(
         answers = trial.moved.answers(trial.inputs)
         better = rejudged(results, got, trial.reference, answers)
     return [
-        CaseComparison(
-            *place, comparison=_finite(better.get(one.name, one)), moved=one.name in better
-        )
+        CaseComparison(*place, _finite(better.get(one.name, one)), one.name in better, shown)
         for one in results
     ], []
+
+
+def asked(trial: Trial, spec: GraphSpec) -> tuple[Feature, ...]:
+    """What the trial puts to the test."""
+    return features(trial.inputs, spec, chunked=bool(trial.chunks))
 
 
 def run_in_chunks(

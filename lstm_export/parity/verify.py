@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from lstm_export.bundle.layout import LAYOUT
@@ -20,15 +21,20 @@ from lstm_export.errors import (
     NewerFormatError,
     OptionError,
 )
+from lstm_export.parity.cases import CaseComparison, CaseError
+from lstm_export.parity.chosen import Chosen, choose
 from lstm_export.parity.contract_check import check_graph, check_manifest, differences
 from lstm_export.parity.expected import graphs_of
+from lstm_export.parity.features import FEATURES, Feature
 from lstm_export.parity.golden_replay import golden_trials, in_chunks
+from lstm_export.parity.latency import latencies
 from lstm_export.parity.live import live_trials
-from lstm_export.parity.report import CaseComparison, CaseError, Failure, ParityReport
+from lstm_export.parity.report import Failure, ParityReport, WorstCase, rank
 from lstm_export.parity.rounding import MovedWeights
+from lstm_export.parity.runtimes.isolated import Isolated
 from lstm_export.parity.runtimes.oracle import reference
-from lstm_export.parity.runtimes.registry import Runner, Subject, adapter
-from lstm_export.parity.trial import Tolerance, Trial, judge, sum_up
+from lstm_export.parity.runtimes.registry import Runner, Subject, UnansweredError, adapter
+from lstm_export.parity.trial import Tolerance, Trial, asked, judge, sum_up
 
 _REPORTED = ("lstm-export", "numpy", "onnxruntime", "torch")
 
@@ -44,16 +50,18 @@ def verify(
     """Verifies the bundle at `bundle`: checksums, contracts, golden values in every runtime.
 
     `against`, a run folder, adds its torch module and the oracle, live, over batch, length, scale
-    and state; that needs the extra `train`. `atol` and `rtol` replace the parity rule. Whatever
+    and state; that needs the extra `train`. Among `runtimes`, "all" stands for everything that is
+    installed: what refuses a graph loudly is then no failure, while a runtime that is named, and
+    onnxruntime, has to answer. `atol` and `rtol` replace the parity rule. Whatever
     is wrong with the bundle is in the report; what is raised is wrong with the question:
     BundleError (no bundle there), NewerFormatError, CheckpointError, OptionError,
     MissingExtraError.
     """
     rule = describe(atol, rtol)
-    opening = _adapters(runtimes)
+    chosen = choose(runtimes, live=against is not None)
     folder = Path(bundle)
     checkpoint = None if against is None else _run(against)
-    verification = _Verification(Tolerance(atol, rtol), opening, checkpoint)
+    verification = _Verification(Tolerance(atol, rtol), chosen, checkpoint)
     opened = _open(folder)
     if isinstance(opened, Failure):
         verification.failures.append(opened)
@@ -62,12 +70,16 @@ def verify(
     return ParityReport(
         bundle=str(bundle),
         against=None if against is None else str(against),
-        runtimes=tuple(opening),
+        runtimes=chosen.names,
         rule=rule,
         comparisons=tuple(verification.comparisons),
         errors=tuple(verification.errors),
         failures=tuple(verification.verdict()),
-        versions=_versions(with_torch=against is not None),
+        versions={**_versions(with_torch=against is not None), **chosen.versions()},
+        absent=chosen.absent,
+        tried=verification.tried,
+        latency=verification.latency,
+        worst=tuple(verification.worst.values()),
     )
 
 
@@ -77,10 +89,13 @@ class _Verification:
     def __init__(
         self,
         tolerance: Tolerance,
-        opening: dict[str, Callable[[Subject], Runner]],
+        chosen: Chosen,
         checkpoint: Checkpoint | None,
     ) -> None:
-        self.tolerance, self.opening, self.checkpoint = tolerance, opening, checkpoint
+        self.tolerance, self.chosen, self.checkpoint = tolerance, chosen, checkpoint
+        self.tried: dict[str, Counter[Feature]] = {}
+        self.latency: dict[str, dict[str, float]] = {}
+        self.worst: dict[str, WorstCase] = {}
         self.failures: list[Failure] = []
         self.comparisons: list[CaseComparison] = []
         self.errors: list[CaseError] = []
@@ -102,30 +117,42 @@ class _Verification:
             content, path = contents[graph], bundle.path / graph
             self.failures += check_graph(manifest, graph, content, str(path))
             subject = Subject(graph, content, path, manifest.contract(graph), self.checkpoint)
+            self.tried[graph] = Counter()
             runners = self._open_all(subject)
             own = [trial for trial in golden if trial.graph == graph]
             # A forecaster's run has chunked cases of its own.
             if graph == LAYOUT.stream and manifest.forecast is None:
                 own += in_chunks(own, manifest.graphs[graph])
-            self._judge(own, runners, manifest.graphs[graph])
-            if self.checkpoint is not None:
-                self._live(subject, self.checkpoint, runners)
+            try:
+                self._judge(own, runners, manifest.graphs[graph])
+                if self.checkpoint is not None:
+                    self._live(subject, self.checkpoint, runners)
+                self.latency[graph] = latencies(own, runners)
+            finally:
+                _close(runners)
 
     def verdict(self) -> list[Failure]:
         """All failures, the cases' summed up; that nothing was compared is one too."""
-        found = [*self.failures, *sum_up(self.comparisons, self.errors)]
+        must = [one for one in self.errors if one.runtime in self.chosen.required]
+        found = [*self.failures, *sum_up(self.comparisons, must)]
         if not self.comparisons and not found:
             found.append(Failure("golden", "nothing was compared"))
         return found
 
     def _open_all(self, subject: Subject) -> dict[str, Runner]:
         runners = {}
-        for name, opener in self.opening.items():
+        for name in self.chosen.names:
             try:
-                runners[name] = opener(subject)
+                runners[name] = adapter(name)(subject)
             except BundleError as error:
-                self.failures.append(Failure("runtime", f"{name}: {error}"))
+                self._unopened(CaseError("runtime", name, subject.graph, "loading", str(error)))
+            except UnansweredError as error:
+                words = error.message, error.kind
+                self._unopened(CaseError("runtime", name, subject.graph, "loading", *words))
         return runners
+
+    def _unopened(self, error: CaseError) -> None:
+        self.errors.append(replace(error, features=FEATURES))
 
     def _live(self, subject: Subject, run: Checkpoint, runners: dict[str, Runner]) -> None:
         terms = run.description.forecast
@@ -142,22 +169,27 @@ class _Verification:
         self, trials: Iterator[Trial] | list[Trial], runners: dict[str, Runner], spec: GraphSpec
     ) -> None:
         for trial in trials:
+            self.tried[trial.graph].update(asked(trial, spec))
             for name, runner in runners.items():
                 comparisons, errors = judge(trial, name, runner, spec, self.tolerance)
                 self.comparisons += comparisons
                 self.errors += errors
+                for one in comparisons:
+                    before = self.worst.get(name)
+                    if before is None or rank(one) > rank(before.comparison):
+                        self.worst[name] = WorstCase(trial, one)
+
+
+def _close(runners: dict[str, Runner]) -> None:
+    for runner in runners.values():
+        if isinstance(runner, Isolated):
+            runner.close()
 
 
 def _run(against: str | Path) -> Checkpoint:
     if not isinstance(against, str | Path):
         raise OptionError(f"against: expected the path of a run, got {type(against).__name__}")
     return read_checkpoint(Path(against))
-
-
-def _adapters(runtimes: Sequence[str]) -> dict[str, Callable[[Subject], Runner]]:
-    if isinstance(runtimes, str) or not runtimes:
-        raise OptionError(f"runtimes: expected a list of at least one name, got {runtimes!r}")
-    return {name: adapter(name) for name in runtimes}
 
 
 def _open(folder: Path) -> Bundle | Failure:

@@ -13,7 +13,8 @@ from lstm_export.bundle.read import open_bundle
 from lstm_export.checkpoint import read_checkpoint
 from lstm_export.compare.rounding import BEYOND, RUNS, rejudged
 from lstm_export.compare.tensors import compare_outputs
-from lstm_export.parity.report import CaseComparison, ParityReport
+from lstm_export.parity.cases import CaseComparison
+from lstm_export.parity.report import ParityReport
 from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.registry import Subject, Tensors
 

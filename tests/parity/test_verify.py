@@ -214,7 +214,9 @@ def test_a_damaged_graph_is_not_opened(made: Any) -> None:
 
 def test_questions_that_make_no_sense_are_refused(made: Any, tmp_path: Path) -> None:
     bundle = made("lstm").bundle
-    with pytest.raises(OptionError, match=r"no runtime 'tensorrt'; known are onnxruntime, torch"):
+    with pytest.raises(
+        OptionError, match=r"no runtime 'tensorrt'; known are oracle, torch, onnxruntime"
+    ):
         verify(bundle, runtimes=["tensorrt"])
     for runtimes in ([], "onnxruntime"):
         with pytest.raises(OptionError, match="a list of at least one name"):

@@ -25,7 +25,8 @@ from lstm_export.contract import (
 )
 from lstm_export.data.series import Segment, Series
 from lstm_export.data.write import csv_text
-from lstm_export.parity.report import CaseComparison, Failure, ParityReport
+from lstm_export.parity.cases import CaseComparison
+from lstm_export.parity.report import Failure, ParityReport
 
 HOSTILE = '<script>alert("x")</script> $y_1$ & \x07'
 
