@@ -1,0 +1,54 @@
+"""OpenCV's DNN module, in the engine that it takes by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy.typing as npt
+
+from lstm_export.bundle.onnx_file import read_onnx
+from lstm_export.parity.frames import Tensors
+from lstm_export.parity.runtimes.interpreter import Package, open_package, package_status
+from lstm_export.parity.runtimes.registry import Runner, Status, Subject
+
+_PLACE = re.compile(r"OpenCV\([\d.]+\) \S+:\d+: error: ")
+
+_PACKAGE = Package(
+    "opencv",
+    ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless"),
+    "pip install 'lstm-export[runtimes]'",
+    limits=(),
+)
+
+
+def status() -> Status:
+    """Whether OpenCV's Python package is installed."""
+    return package_status(_PACKAGE)
+
+
+def open_graph(subject: Subject) -> Runner:
+    """One net for every shape; raises what `open_package` raises."""
+    return open_package(_PACKAGE, subject)
+
+
+def load(model: str) -> Runner:
+    """The net itself, in the worker."""
+    import cv2  # type: ignore[import-not-found,unused-ignore]
+
+    names = [tensor.name for tensor in read_onnx(model).spec.outputs]
+    net = cv2.dnn.readNetFromONNX(model)
+
+    def run(inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        for name, value in inputs.items():
+            net.setInput(value, name)
+        return dict(zip(names, net.forward(names), strict=True))
+
+    return run
+
+
+def reason(text: str) -> str:
+    """What is wrong, without the lines of OpenCV's source; a node's own error is the second one."""
+    lines = [_PLACE.sub("", line).strip("> ") for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    return next((line for line in lines if line.startswith("Node ")), lines[0] if lines else "")

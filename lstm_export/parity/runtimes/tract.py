@@ -1,0 +1,50 @@
+"""tract, in Rust, through its Python package; the axes that a file names become its symbols."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy.typing as npt
+
+from lstm_export.bundle.onnx_file import read_onnx
+from lstm_export.parity.frames import Tensors
+from lstm_export.parity.runtimes.interpreter import Package, open_package, package_status
+from lstm_export.parity.runtimes.registry import Runner, Status, Subject
+
+_PACKAGE = Package("tract", ("tract",), "pip install 'lstm-export[runtimes]'", limits=())
+
+
+def status() -> Status:
+    """Whether tract's Python package is installed."""
+    return package_status(_PACKAGE)
+
+
+def open_graph(subject: Subject) -> Runner:
+    """One optimised model for every shape; raises what `open_package` raises."""
+    return open_package(_PACKAGE, subject)
+
+
+def load(model: str) -> Runner:
+    """The model itself, in the worker."""
+    import tract  # type: ignore[import-not-found,unused-ignore]
+
+    # tract calls an output after the node that gives it; the order is the file's.
+    spec = read_onnx(model).spec
+    fed, given = ([tensor.name for tensor in side] for side in (spec.inputs, spec.outputs))
+    ready = tract.onnx().load(model).into_model().into_runnable()
+
+    def run(inputs: Tensors) -> dict[str, npt.NDArray[Any]]:
+        answers = ready.run([inputs[name] for name in fed])
+        return {name: answer.to_numpy() for name, answer in zip(given, answers, strict=True)}
+
+    return run
+
+
+def reason(text: str) -> str:
+    """What tract was doing, and the innermost of the causes that it lists."""
+    told = text.split("Stack backtrace")[0].splitlines()
+    lines = [line.strip() for line in told if line.strip()]
+    causes = [line for line in lines if re.match(r"\d+: ", line)]
+    first = lines[0] if lines else ""
+    return f"{first}: {causes[-1].partition(': ')[2]}" if causes else first
