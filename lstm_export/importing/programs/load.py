@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import pickle
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -41,7 +42,7 @@ def loaded(path: Path) -> torch.export.ExportedProgram:
         raise CheckpointError(
             f"{path}: expected a program of torch.export.save, but torch cannot load it: "
             f"{reason.strip()}: save it again with a version of torch that is not newer than this "
-            "one, after importing whatever registers its operators is left out"
+            "one, and without operators of one's own"
         ) from None
 
 
@@ -69,12 +70,12 @@ def _refuse_pickles(path: Path) -> None:
                 ) from None
 
 
-class _quiet:  # noqa: N801 - a context, as contextlib's are
-    """torch's loader logs what it then raises."""
-
-    def __enter__(self) -> None:
-        self._before = logging.root.manager.disable
-        logging.disable(logging.CRITICAL)
-
-    def __exit__(self, *_: Any) -> None:
-        logging.disable(self._before)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Within the block nothing is logged: torch's loader logs what it then raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -19,6 +19,7 @@ from sympy import Expr, Symbol
 from torch import Tensor, fx, nn
 from torch._dispatch.python import enable_python_dispatcher
 
+from lstm_export.importing.programs.demands import CELLS, cell_shapes, layer_shapes
 from lstm_export.importing.programs.meaning import INDEXING, RANGES, Number, numbers
 from lstm_export.importing.programs.place import place
 from lstm_export.importing.programs.symbols import Symbols
@@ -41,12 +42,6 @@ _MAKERS = {
 }
 """Which argument of an operator has the sizes, or the end, of what it makes."""
 _SQUEEZES = (_ATEN.squeeze.default, _ATEN.squeeze.dim, _ATEN.squeeze.dims)
-_CELLS = (
-    _ATEN.lstm_cell.default,
-    _ATEN.gru_cell.default,
-    _ATEN.rnn_tanh_cell.default,
-    _ATEN.rnn_relu_cell.default,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +146,10 @@ class Walk(fx.Interpreter):
         layer = self.fetch_attr(target)
         if not isinstance(layer, nn.RNNBase):
             return super().call_module(target, args, kwargs)
-        return self._layer(layer, *args)
+        batch_dim = 0 if layer.batch_first else 1
+        self.found.batches.append(self.symbols.expression(args[0].shape[batch_dim]))
+        self.found.lengths.append(self.symbols.expression(args[0].shape[1 - batch_dim]))
+        return layer_shapes(layer, *args)
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         node = self._current
@@ -170,8 +168,9 @@ class Walk(fx.Interpreter):
                     self._part(node, args[0], dim)
         if target in _SQUEEZES:
             return self._squeezed(node, *args)
-        if target in _CELLS:
-            return self._cell(*args[:3])
+        if target in CELLS:
+            self.found.batches.append(self.symbols.expression(args[0].shape[0]))
+            return cell_shapes(*args[:3])
         return super().call_function(target, args, kwargs)
 
     def _part(self, node: fx.Node, x: Tensor, dim: int) -> None:
@@ -184,36 +183,6 @@ class Walk(fx.Interpreter):
         if node not in self._own:
             return False
         return node.op == "get_attr" or any(map(self._is_stored, node.all_input_nodes))
-
-    def _layer(self, layer: nn.RNNBase, x: Tensor, hx: Any = None) -> Any:
-        """What a layer demands and gives."""
-        batch_dim = 1 - (1 if layer.batch_first else 0)
-        batch, length = x.shape[batch_dim], x.shape[1 - batch_dim]
-        directions = 2 if layer.bidirectional else 1
-        rows, width = directions * layer.num_layers, layer.proj_size or layer.hidden_size
-        torch._check(x.shape[2] == layer.input_size)  # type: ignore[no-untyped-call]
-        states = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
-        for state, size in zip(states, (width, layer.hidden_size), strict=False):
-            for one, wanted in zip(state.shape, (rows, batch, size), strict=True):
-                torch._check(one == wanted)  # type: ignore[no-untyped-call]
-        self.found.batches.append(self.symbols.expression(batch))
-        self.found.lengths.append(self.symbols.expression(length))
-        y = torch.empty((*x.shape[:2], directions * width), dtype=x.dtype)
-        h = torch.empty((rows, batch, width), dtype=x.dtype)
-        if not isinstance(layer, nn.LSTM):
-            return y, h
-        return y, (h, torch.empty((rows, batch, layer.hidden_size), dtype=x.dtype))
-
-    def _cell(self, x: Tensor, hx: Any, weight: Tensor) -> Any:
-        """What one step of a cell demands and gives; torch's own rule fixes the batch."""
-        states = hx if isinstance(hx, list | tuple) else (hx,)
-        for one, wanted in [(x.shape[1], weight.shape[1])] + [
-            (state.shape[0], x.shape[0]) for state in states
-        ]:
-            torch._check(one == wanted)  # type: ignore[no-untyped-call]
-        self.found.batches.append(self.symbols.expression(x.shape[0]))
-        given = [torch.empty_like(state) for state in states]
-        return tuple(given) if isinstance(hx, list | tuple) else given[0]
 
     def _view(self, node: fx.Node, x: Tensor, sizes: Sequence[Any]) -> list[Any] | None:
         """The sizes of a view of any, None where they stay what they are."""
