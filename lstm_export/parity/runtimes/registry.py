@@ -26,6 +26,15 @@ RUNTIMES = {
         "oracle",
         "torch",
         "onnxruntime",
+        "onnx-reference",
+        "openvino",
+        "openvino-default",
+        "onnxruntime-openvino",
+        "opencv",
+        "tract",
+        "onnxruntime-node",
+        "onnxruntime-web",
+        "chromium",
     )
 }
 
