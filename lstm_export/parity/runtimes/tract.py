@@ -43,8 +43,7 @@ def load(model: str) -> Runner:
 
 def reason(text: str) -> str:
     """What tract was doing, and the innermost of the causes that it lists."""
-    told = text.split("Stack backtrace")[0].splitlines()
-    lines = [line.strip() for line in told if line.strip()]
-    causes = [line for line in lines if re.match(r"\d+: ", line)]
-    first = lines[0] if lines else ""
-    return f"{first}: {causes[-1].partition(': ')[2]}" if causes else first
+    told, _, causes = text.partition("Stack backtrace")[0].partition("Caused by:")
+    first = next((line.strip() for line in told.splitlines() if line.strip()), "")
+    inner = [line.strip() for line in causes.splitlines() if line.strip()]
+    return f"{first}: {re.sub(r'^[0-9]+: ', '', inner[-1])}" if inner else first
