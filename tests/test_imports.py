@@ -31,7 +31,7 @@ ALLOWED = {
     "importing": ("errors contract files oracle compare", "bundle nn exporting"),
     "bundling": ("errors bundle exporting files", "importing"),
     "runtime": ("errors contract data bundle frozen", ""),
-    "parity": ("errors contract oracle compare bundle checkpoint runtime", "nn"),
+    "parity": ("errors contract files oracle compare bundle checkpoint runtime", "nn"),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),

@@ -24,6 +24,7 @@ from lstm_export.cli.doctor import doctor
 from lstm_export.cli.export import export
 from lstm_export.cli.inspect import inspect
 from lstm_export.cli.predict import predict
+from lstm_export.cli.runtimes import runtimes
 from lstm_export.cli.stream import stream
 from lstm_export.cli.train import train
 from lstm_export.cli.verify import verify
@@ -38,7 +39,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, data, train, export, verify, predict, stream, inspect, doctor, bench):
+COMMANDS = (
+    *(demo, data, train, export, verify, predict, stream, inspect, doctor, bench, runtimes),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

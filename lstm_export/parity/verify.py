@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle, open_bundle
 from lstm_export.checkpoint import Checkpoint, read_checkpoint
 from lstm_export.compare.rule import describe
-from lstm_export.contract import GraphSpec
 from lstm_export.errors import (
     BundleError,
     ContractError,
     NewerFormatError,
     OptionError,
 )
-from lstm_export.parity.cases import CaseComparison, CaseError
-from lstm_export.parity.chosen import Chosen, choose
-from lstm_export.parity.contract_check import check_graph, check_manifest, differences
-from lstm_export.parity.expected import graphs_of
-from lstm_export.parity.features import FEATURES, Feature
-from lstm_export.parity.golden_replay import golden_trials, in_chunks
-from lstm_export.parity.latency import latencies
-from lstm_export.parity.live import live_trials
-from lstm_export.parity.report import Failure, ParityReport, WorstCase, rank
-from lstm_export.parity.rounding import MovedWeights
-from lstm_export.parity.runtimes.isolated import Isolated
-from lstm_export.parity.runtimes.oracle import reference
-from lstm_export.parity.runtimes.registry import Runner, Subject, UnansweredError, adapter
-from lstm_export.parity.trial import Tolerance, Trial, asked, judge, sum_up
-
-_REPORTED = ("lstm-export", "numpy", "onnxruntime", "torch")
+from lstm_export.parity.chosen import choose
+from lstm_export.parity.replay import SavedCase
+from lstm_export.parity.report import Failure, ParityReport
+from lstm_export.parity.runtimes.registry import Subject
+from lstm_export.parity.trial import Tolerance
+from lstm_export.parity.verification import Verification, close
 
 
 def verify(
@@ -61,129 +46,35 @@ def verify(
     chosen = choose(runtimes, live=against is not None)
     folder = Path(bundle)
     checkpoint = None if against is None else _run(against)
-    verification = _Verification(Tolerance(atol, rtol), chosen, checkpoint)
+    verification = Verification(Tolerance(atol, rtol), chosen, checkpoint)
     opened = _open(folder)
     if isinstance(opened, Failure):
         verification.failures.append(opened)
     else:
         verification.run(opened)
-    return ParityReport(
-        bundle=str(bundle),
-        against=None if against is None else str(against),
-        runtimes=chosen.names,
-        rule=rule,
-        comparisons=tuple(verification.comparisons),
-        errors=tuple(verification.errors),
-        failures=tuple(verification.verdict()),
-        versions={**_versions(with_torch=against is not None), **chosen.versions()},
-        absent=chosen.absent,
-        tried=verification.tried,
-        latency=verification.latency,
-        worst=tuple(verification.worst.values()),
-    )
+    return verification.report(str(bundle), None if against is None else str(against), rule)
 
 
-class _Verification:
-    """The findings of one verification, as they come in."""
+def replay(case: SavedCase, bundle: str | Path | None, runtimes: Sequence[str]) -> ParityReport:
+    """One saved case again, on `bundle` or the one that it was seen on.
 
-    def __init__(
-        self,
-        tolerance: Tolerance,
-        chosen: Chosen,
-        checkpoint: Checkpoint | None,
-    ) -> None:
-        self.tolerance, self.chosen, self.checkpoint = tolerance, chosen, checkpoint
-        self.tried: dict[str, Counter[Feature]] = {}
-        self.latency: dict[str, dict[str, float]] = {}
-        self.worst: dict[str, WorstCase] = {}
-        self.failures: list[Failure] = []
-        self.comparisons: list[CaseComparison] = []
-        self.errors: list[CaseError] = []
-
-    def run(self, bundle: Bundle) -> None:
-        manifest = bundle.manifest
-        self.failures += [Failure("checksum", damage) for damage in bundle.damages()]
-        self.failures += check_manifest(manifest)
-        if self.checkpoint is not None:
-            self.failures += _other_run(manifest, self.checkpoint)
-        # A file with a wrong checksum is named above, and not opened.
-        contents = dict(_intact(bundle))
-        golden: list[Trial] = []
-        if LAYOUT.golden in contents:
-            where = str(bundle.path / LAYOUT.golden)
-            golden, lacking = golden_trials(manifest, contents[LAYOUT.golden], where)
-            self.failures += lacking
-        for graph in [name for name in manifest.graphs if name in contents]:
-            content, path = contents[graph], bundle.path / graph
-            self.failures += check_graph(manifest, graph, content, str(path))
-            subject = Subject(graph, content, path, manifest.contract(graph), self.checkpoint)
-            self.tried[graph] = Counter()
-            runners = self._open_all(subject)
-            own = [trial for trial in golden if trial.graph == graph]
-            # A forecaster's run has chunked cases of its own.
-            if graph == LAYOUT.stream and manifest.forecast is None:
-                own += in_chunks(own, manifest.graphs[graph])
-            try:
-                self._judge(own, runners, manifest.graphs[graph])
-                if self.checkpoint is not None:
-                    self._live(subject, self.checkpoint, runners)
-                self.latency[graph] = latencies(own, runners)
-            finally:
-                _close(runners)
-
-    def verdict(self) -> list[Failure]:
-        """All failures, the cases' summed up; that nothing was compared is one too."""
-        must = [one for one in self.errors if one.runtime in self.chosen.required]
-        found = [*self.failures, *sum_up(self.comparisons, must)]
-        if not self.comparisons and not found:
-            found.append(Failure("golden", "nothing was compared"))
-        return found
-
-    def _open_all(self, subject: Subject) -> dict[str, Runner]:
-        runners = {}
-        for name in self.chosen.names:
-            try:
-                runners[name] = adapter(name)(subject)
-            except BundleError as error:
-                self._unopened(CaseError("runtime", name, subject.graph, "loading", str(error)))
-            except UnansweredError as error:
-                words = error.message, error.kind
-                self._unopened(CaseError("runtime", name, subject.graph, "loading", *words))
-        return runners
-
-    def _unopened(self, error: CaseError) -> None:
-        self.errors.append(replace(error, features=FEATURES))
-
-    def _live(self, subject: Subject, run: Checkpoint, runners: dict[str, Runner]) -> None:
-        terms = run.description.forecast
-        spec = graphs_of(terms).get(subject.graph)
-        if spec is None:
-            self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
-            return
-        torch, oracle = adapter("torch")(subject), reference(subject)
-        moved = MovedWeights(subject, run)
-        trials = live_trials(terms, subject.graph, spec, torch, oracle, moved)
-        self._judge(trials, runners, spec)
-
-    def _judge(
-        self, trials: Iterator[Trial] | list[Trial], runners: dict[str, Runner], spec: GraphSpec
-    ) -> None:
-        for trial in trials:
-            self.tried[trial.graph].update(asked(trial, spec))
-            for name, runner in runners.items():
-                comparisons, errors = judge(trial, name, runner, spec, self.tolerance)
-                self.comparisons += comparisons
-                self.errors += errors
-                for one in comparisons:
-                    before = self.worst.get(name)
-                    if before is None or rank(one) > rank(before.comparison):
-                        self.worst[name] = WorstCase(trial, one)
-
-
-def _close(runners: dict[str, Runner]) -> None:
-    for runner in runners.values():
-        if isinstance(runner, Isolated):
-            runner.close()
+    Raises what `verify` raises, and BundleError if the bundle has no such graph.
+    """
+    folder = Path(case.bundle if bundle is None else bundle)
+    opened = open_bundle(folder)
+    graph = case.trial.graph
+    manifest = opened.manifest
+    contract = manifest.contract(graph)
+    chosen = choose(runtimes, live=False)
+    verification = Verification(Tolerance(), chosen, None)
+    verification.tried[graph] = Counter()
+    subject = Subject(graph, opened.read(graph), folder / graph, contract)
+    runners = verification.open_all(subject)
+    try:
+        verification.judge([case.trial], runners, manifest.graphs[graph])
+    finally:
+        close(runners)
+    return verification.report(str(folder), None, describe(None, None))
 
 
 def _run(against: str | Path) -> Checkpoint:
@@ -202,41 +93,3 @@ def _open(folder: Path) -> Bundle | Failure:
         if not (folder / LAYOUT.manifest).is_file():
             raise
         return Failure("contract" if isinstance(error, ContractError) else "checksum", str(error))
-
-
-def _intact(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
-    for name in bundle.manifest.files:
-        try:
-            yield name, bundle.read(name)
-        except BundleError:
-            continue
-
-
-def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
-    """Where the bundle says that it was made from something else than this run."""
-    description = checkpoint.description
-    terms = None if manifest.forecast is None else asdict(manifest.forecast)
-    lines = differences("forecast", terms, asdict(description.forecast))
-    widths, own = (
-        None if found is None else asdict(found)
-        for found in (manifest.intervals, description.intervals)
-    )
-    lines += differences("intervals", widths, own)
-    found = [Failure("contract", f"the manifest is not of this run: {line}") for line in lines]
-    origin = manifest.provenance
-    data = None if origin.data is None else asdict(origin.data)
-    lines = differences("data", data, asdict(description.data))
-    lines += differences("seed", origin.seed, description.seed)
-    return found + [
-        Failure("provenance", f"the bundle was not made from this run: {line}") for line in lines
-    ]
-
-
-def _versions(*, with_torch: bool) -> dict[str, str]:
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in _REPORTED if with_torch else _REPORTED[:-1]:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

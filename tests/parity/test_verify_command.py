@@ -102,7 +102,7 @@ def test_nothing_is_written_into_the_bundle(
     [
         (
             ["--runtimes", "nope"],
-            "there is no runtime 'nope'; known are onnxruntime, torch, oracle",
+            "there is no runtime 'nope'; known are oracle, torch, onnxruntime",
         ),
         (["--runtimes", "torch"], "add --against"),
         (["--atol", "-1"], "atol: expected a finite number ≥ 0"),
