@@ -35,6 +35,7 @@ RUNTIMES = {
         "onnxruntime-node",
         "onnxruntime-web",
         "chromium",
+        "c",
     )
 }
 
