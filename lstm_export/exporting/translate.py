@@ -27,6 +27,7 @@ from torch.fx import GraphModule
 from torch.fx.experimental import _config as shape_settings
 
 from lstm_export.exporting.attention import ATTENTION, lacks_axes, with_four_axes
+from lstm_export.exporting.idle_squeezes import without_idle_squeezes
 
 OPSET_VERSION = 18
 """What torch.onnx's translations are written in."""
@@ -90,7 +91,7 @@ def _found_parts() -> _Parts:
 
     def finish(module: GraphModule) -> GraphModule:
         promote(module)
-        return strip(module)
+        return without_idle_squeezes(strip(module))
 
     def to_model(program: ExportedProgram) -> ir.Model:
         translation = convert(program, registry=table)

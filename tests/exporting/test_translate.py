@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from lstm_export.exporting import translate as translation
 from lstm_export.exporting.capture.recurrent import recurrent_capture
+from lstm_export.exporting.export import export_onnx
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recurrent import lower_recurrent
 
@@ -189,3 +191,19 @@ def test_attention_without_heads_has_a_translation(
         expected = Model(function).eval()(x)
     (got,) = session.run(None, {"x": x.numpy()})
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda model, x: model.head(model.sequence(x)).squeeze(-1),
+        lambda model, x: model.head(model.sequence(x).squeeze(-1)),
+        lambda model, x: model.sequence(x).unsqueeze(1).squeeze((1, -1)),
+    ],
+    ids=["of the output", "within", "one of two"],
+)
+def test_a_squeeze_of_an_axis_that_is_not_one_does_nothing(
+    function: Callable[[Model, Tensor], Tensor], tmp_path: Path
+) -> None:
+    report = export_onnx(Model(function).eval(), torch.randn(2, 5, 6), tmp_path / "m.onnx")
+    assert [axis.name for axis in report.outputs[0].axes[:2]] == ["batch", "sequence_length"]
