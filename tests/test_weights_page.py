@@ -64,6 +64,7 @@ def commands(code: str) -> Iterator[tuple[list[str], int]]:
 def plain(line: str) -> str:
     """`line` without what differs from machine to machine: sizes of files, errors and bounds."""
     line = re.sub(r"[\d,]+ bytes", "N bytes", line)
+    line = re.sub(r"on \d+ inputs, \d+ of them", "on N inputs, N of them", line)
     if re.search(r"\berror \d", line):
         line = re.sub(r"\b\d+(\.\d+)?(e-\d+)?\b", "N", line)
     return " ".join(line.split())
