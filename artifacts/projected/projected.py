@@ -12,18 +12,16 @@ FEATURES, HIDDEN, PROJECTED = 3, 5, 2
 
 
 class Projected(nn.Module):
-    """x (batch, sequence_length, 3) to y (batch, sequence_length, 2), h (2, batch, 2) and
-    c (2, batch, 5).
-    """
+    """x (batch, sequence_length, 3) to two values a step, (batch, sequence_length, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lstm = nn.LSTM(FEATURES, HIDDEN, num_layers=2, proj_size=PROJECTED, batch_first=True)
         self.head = nn.Linear(PROJECTED, 2)
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        hidden, (h, c) = self.lstm(x)
-        return {"y": self.head(hidden), "h": h, "c": c}
+    def forward(self, x: Tensor) -> Tensor:
+        hidden, _ = self.lstm(x)
+        return self.head(hidden)
 
 
 def build() -> Projected:

@@ -564,8 +564,10 @@ def test_golden_cases_hold_both_precisions_at_several_shapes() -> None:
     module = Tagger()
     call = describe_call(module, EXAMPLE)
     cases = golden_cases(module, call, GRAPH)
-    assert len({case.name for case in cases}) == len(cases) == 5
-    assert len({case.inputs["x"].shape[:2] for case in cases}) == 5
+    assert len({case.name for case in cases}) == len(cases) == 7
+    assert len({case.inputs["x"].shape[:2] for case in cases[:5]}) == 5
+    assert np.abs(cases[5].inputs["x"]).max() < 1e-2
+    assert np.abs(cases[6].inputs["x"]).max() > 1e2
     for case in cases:
         assert case.inputs["x"].dtype == case.torch["scores"].dtype == np.float32
         assert case.oracle["scores"].dtype == np.float64

@@ -102,6 +102,6 @@ def _ragged_cases(window: Window) -> list[Case]:
 _STREAM_CASES = [
     Case(1, 1, "typical", "zero", seed=0),
     Case(3, 7, "typical", "random", seed=1),
-    Case(2, 1, "typical", "random", seed=2),
+    Case(2, 1, "tiny", "random", seed=2),
     Case(1, 5, "large", "random", seed=3),
 ]

@@ -19,7 +19,7 @@ from lstm_export.exporting.streams.start import started
 from lstm_export.exporting.unchanged.kept import eval_mode, kept
 from lstm_export.exporting.unchanged.quiet import no_warnings
 from lstm_export.exporting.unchanged.single_thread import single_thread
-from lstm_export.exporting.verify.golden import SEEDS
+from lstm_export.exporting.verify.golden import EXTREMES, SEEDS, meaningful
 from lstm_export.exporting.verify.integers import by_torch
 from lstm_export.exporting.verify.reference import Eager
 from lstm_export.exporting.verify.trials import Trial
@@ -35,6 +35,8 @@ class _Case:
     states: bool
     """Random ones; else zero."""
     style: Style = _PLAIN
+    factor: float = 1.0
+    """Of floating inputs, the states apart."""
 
 
 _CASES = (
@@ -42,6 +44,7 @@ _CASES = (
     _Case(3, 7, True, Style(ragged=True)),
     _Case(2, 1, True),
     _Case(1, 5, True, Style(scale=3.0)),
+    *(_Case(2, 3, True, factor=factor) for factor in EXTREMES),
 )
 
 
@@ -64,7 +67,11 @@ def _golden(module: nn.Module, draws: Draws, case: _Case, seed: int) -> GoldenCa
             stack.enter_context(block)
         eager = Eager(module, draws.call, draws.output_names)
         initial = _states(draws, case, seed)
-        for trial in draws.versions(case.batch, case.length, seed, case.style):
+        for version in draws.versions(case.batch, case.length, seed, case.style):
+            extreme = case.factor != 1
+            trial = draws.trials.scaled(version, case.factor) if extreme else version
+            if trial is None:
+                return None
             try:
                 with eager.float32():
                     usual = _answer(eager, draws, trial, initial, torch.float32)
@@ -73,8 +80,12 @@ def _golden(module: nn.Module, draws: Draws, case: _Case, seed: int) -> GoldenCa
             with eager.float64():
                 exact = _answer(eager, draws, trial, initial, torch.float64)
             oracle = {name: by_torch(exact[name], value) for name, value in usual.items()}
+            if extreme and not meaningful(usual, oracle):
+                continue
             feeds = draws.chunk(trial.tensors, 0, case.length)
             name = f"batch{case.batch}-length{case.length}-{'states' if case.states else 'start'}"
+            if extreme:
+                name += "-tiny" if case.factor < 1 else "-large"
             return GoldenCase(LAYOUT.stream, name, {**feeds, **initial}, usual, oracle)
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -139,6 +139,19 @@ class Trials:
                     yield Trial(f"{name}, NaN in the padding", dict(sizes), padded, True)
             yield Trial(name, dict(sizes), tensors)
 
+    def scaled(self, trial: Trial, factor: float) -> Trial | None:
+        """`trial` with its floating sequences `factor` times what they are, its states as they are;
+        None where there are no such inputs.
+        """
+        if all(role.kind != "float" for role in self.roles):
+            return None
+        tensors = tuple(
+            tensor * factor if role.kind == "float" else tensor
+            for role, tensor in zip(self.roles, trial.tensors, strict=True)
+        )
+        name = f"{trial.name}, {'tiny' if factor < 1 else 'large'}"
+        return replace(trial, name=name, tensors=tensors)
+
     def feeds(self, trial: Trial) -> dict[str, npt.NDArray[Any]]:
         """The trial as the graph takes it: its inputs by name, in its dtypes."""
         return {
@@ -165,7 +178,7 @@ class Trials:
                 parts.append(f"{role.leaf.name}={tensor.item()}")
         if "state" in kinds and style.zero_states:
             parts.append("zero states")
-        if style.scale != 1:
+        if style.scale != 1 and "float" in kinds:
             parts.append(f"scale {style.scale:g}")
         return ", ".join(parts) or "other values"
 
