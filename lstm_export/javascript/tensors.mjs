@@ -103,7 +103,12 @@ function typeOfAll(values, name) {
     if (kind !== "number" && kind !== "bigint" && kind !== "boolean") {
       throw notNumbers(name, `got ${value === null ? "null" : kind}`);
     }
-    const own = kind === "boolean" ? "bool" : kind === "bigint" || Number.isInteger(value) ? "int64" : "float64";
+    const own =
+      kind === "boolean"
+        ? "bool"
+        : kind === "bigint" || Number.isInteger(value)
+          ? "int64"
+          : "float64";
     if (type !== "" && type !== own && (type === "bool" || own === "bool")) {
       throw notNumbers(name, "some are booleans");
     }
@@ -147,7 +152,10 @@ export function cast(tensor, name, wanted, place) {
   }
   const cast = Typed.from(data, Number);
   if (wanted === "float32") {
-    const large = cast.findIndex((value, i) => !Number.isFinite(value) && Number.isFinite(Number(data[i])));
+    const large = cast.findIndex(
+      (/** @type {number} */ value, /** @type {number} */ i) =>
+        !Number.isFinite(value) && Number.isFinite(Number(data[i])),
+    );
     if (large >= 0) {
       throw new InputError(
         `${name}: ${data[large]} at ${placeText(dims, large, place)} is too large for float32`,
@@ -192,7 +200,10 @@ export function requireFinite({ data, dims, type }, name, place) {
   if (type !== "float32" && type !== "float64") return;
   const first = data.findIndex((/** @type {number} */ value) => !Number.isFinite(value));
   if (first < 0) return;
-  const count = data.reduce((/** @type {number} */ n, /** @type {number} */ value) => n + Number(!Number.isFinite(value)), 0);
+  const count = data.reduce(
+    (/** @type {number} */ n, /** @type {number} */ value) => n + Number(!Number.isFinite(value)),
+    0,
+  );
   const others = count > 1 ? ` (${count} of ${data.length} values are not finite)` : "";
   throw new InputError(
     `${name}: ${data[first]} at ${placeText(dims, first, place)}${others}: ` +

@@ -58,11 +58,11 @@ await serve(async () => {
   await page.goto(`http://127.0.0.1:${port}/`);
   const names = weights.map((path) => basename(path));
   await page.evaluate(
-    async ([source, data]) => {
+    async (/** @type {{source: string, data: string[]}} */ { source, data }) => {
       const { load } = await import(source);
       /** @type {any} */ (globalThis).run = await load(data);
     },
-    /** @type {const} */ (["/workers/page.mjs", names]),
+    { source: "/workers/page.mjs", data: names },
   );
   return async (inputs) => {
     const sent = inputs.map(({ data, ...rest }) => ({ ...rest, bytes: encoded(data) }));

@@ -12,6 +12,7 @@ class Reader {
   /** @param {AsyncIterable<Uint8Array>} pieces */
   constructor(pieces) {
     this.pieces = pieces[Symbol.asyncIterator]();
+    /** @type {Buffer} */
     this.held = Buffer.alloc(0);
   }
 
@@ -37,6 +38,7 @@ class Reader {
 
   /** @param {number} count */
   async bytes(count) {
+    /** @type {Uint8Array[]} */
     const pieces = [this.held];
     let length = this.held.length;
     while (length < count) {

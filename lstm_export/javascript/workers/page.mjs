@@ -26,7 +26,9 @@ export async function load(weights) {
   const run = runner(ort, session);
   /** @param {any[]} inputs */
   return async (inputs) => {
-    const outputs = await run(inputs.map(({ bytes, ...rest }) => ({ ...rest, data: decoded(bytes, rest.type) })));
+    const outputs = await run(
+      inputs.map(({ bytes, ...rest }) => ({ ...rest, data: decoded(bytes, rest.type) })),
+    );
     return outputs.map(({ data, ...rest }) => ({ ...rest, bytes: encoded(data) }));
   };
 }
@@ -34,7 +36,7 @@ export async function load(weights) {
 /** @param {string} text @param {string} type */
 function decoded(text, type) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new (/** @type {any} */ (ARRAYS)[type])(bytes.buffer);
+  return new /** @type {any} */ (ARRAYS)[type](bytes.buffer);
 }
 
 /** @param {ArrayBufferView} data */
