@@ -15,7 +15,8 @@ NAMES = {
 SIGNATURES = {
     "export_bundle": (
         "(source, path, *, args=None, kwargs=None, input_names=None, output_names=None, "
-        "dynamic_axes=None, target='portable', stream=None, force=False)"
+        "dynamic_axes=None, layers=None, key=None, allow_unused=False, expect=(), atol=None, "
+        "target='portable', stream=None, force=False)"
     ),
     "export_onnx": (
         "(module, args, path, *, kwargs=None, input_names=None, output_names=None, "
