@@ -53,7 +53,7 @@ class Package:
 
 def package_status(package: Package) -> Status:
     """The version that would be used. Imports nothing; asks other interpreters where there are."""
-    found = _found(package)
+    found = interpreter_of(package)
     version = "" if found is None else found[1]
     return Status(found is not None, version, package.how_to_get, package.limits)
 
@@ -64,7 +64,7 @@ def open_package(package: Package, subject: Subject) -> Isolated:
     Raises MissingExtraError where no interpreter has the package, RefusedError where the runtime
     refuses the graph, CrashedError and HungError where loading kills or blocks it.
     """
-    found = _found(package)
+    found = interpreter_of(package)
     if found is None:
         purpose = f"verifying in {package.runtime}"
         raise MissingExtraError(package.distributions[0], package.extra, purpose)
@@ -72,7 +72,8 @@ def open_package(package: Package, subject: Subject) -> Isolated:
     return Isolated(package.runtime, command)
 
 
-def _found(package: Package) -> tuple[str, str] | None:
+def interpreter_of(package: Package) -> tuple[str, str] | None:
+    """The interpreter that has the package, and the version there."""
     for python in _interpreters(package):
         version = _version(python, package.distributions)
         if version:

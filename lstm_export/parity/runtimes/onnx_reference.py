@@ -10,7 +10,7 @@ from lstm_export.parity.frames import Tensors
 from lstm_export.parity.runtimes.interpreter import Package, open_package, package_status
 from lstm_export.parity.runtimes.registry import Runner, Status, Subject
 
-_PACKAGE = Package(
+PACKAGE = Package(
     "onnx-reference",
     ("onnx",),
     "pip install 'lstm-export[export]'",
@@ -25,12 +25,12 @@ _PACKAGE = Package(
 
 def status() -> Status:
     """Whether onnx is installed."""
-    return package_status(_PACKAGE)
+    return package_status(PACKAGE)
 
 
 def open_graph(subject: Subject) -> Runner:
     """One evaluator for every shape; raises what `open_package` raises."""
-    return open_package(_PACKAGE, subject)
+    return open_package(PACKAGE, subject)
 
 
 def load(model: str) -> Runner:

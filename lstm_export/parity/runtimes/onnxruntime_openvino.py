@@ -14,7 +14,7 @@ from lstm_export.parity.runtimes.interpreter import Package, open_package, packa
 from lstm_export.parity.runtimes.registry import Runner, Status, Subject
 
 _PROVIDER = "OpenVINOExecutionProvider"
-_PACKAGE = Package(
+PACKAGE = Package(
     "onnxruntime-openvino",
     ("onnxruntime-openvino",),
     "pip install onnxruntime-openvino in an environment of its own, .venv-runtimes-openvino",
@@ -27,12 +27,12 @@ _PACKAGE = Package(
 
 def status() -> Status:
     """Whether an environment has onnxruntime-openvino."""
-    return package_status(_PACKAGE)
+    return package_status(PACKAGE)
 
 
 def open_graph(subject: Subject) -> Runner:
     """One session for every shape; raises what `open_package` raises."""
-    return open_package(_PACKAGE, subject)
+    return open_package(PACKAGE, subject)
 
 
 def load(model: str) -> Runner:

@@ -16,17 +16,17 @@ LIMITS = (
     "ignores input_forget and peephole weights (2026.4): off by 0.1 to 0.2",
 )
 FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
-_PACKAGE = Package("openvino", ("openvino",), "pip install 'lstm-export[runtimes]'", limits=LIMITS)
+PACKAGE = Package("openvino", ("openvino",), "pip install 'lstm-export[runtimes]'", limits=LIMITS)
 
 
 def status() -> Status:
     """Whether openvino is installed."""
-    return package_status(_PACKAGE)
+    return package_status(PACKAGE)
 
 
 def open_graph(subject: Subject) -> Runner:
     """One compiled model for every shape; raises what `open_package` raises."""
-    return open_package(_PACKAGE, subject)
+    return open_package(PACKAGE, subject)
 
 
 def load(model: str) -> Runner:

@@ -6,7 +6,7 @@ from lstm_export.parity.runtimes import openvino
 from lstm_export.parity.runtimes.interpreter import Package, open_package, package_status
 from lstm_export.parity.runtimes.registry import Runner, Status, Subject
 
-_PACKAGE = Package(
+PACKAGE = Package(
     "openvino-default",
     ("openvino",),
     "pip install 'lstm-export[runtimes]'",
@@ -20,12 +20,12 @@ _PACKAGE = Package(
 
 def status() -> Status:
     """Whether openvino is installed."""
-    return package_status(_PACKAGE)
+    return package_status(PACKAGE)
 
 
 def open_graph(subject: Subject) -> Runner:
     """One compiled model for every shape; raises what `open_package` raises."""
-    return open_package(_PACKAGE, subject)
+    return open_package(PACKAGE, subject)
 
 
 def load(model: str) -> Runner:
