@@ -142,3 +142,18 @@ def test_the_rule_says_what_was_measured() -> None:
     assert [h for h in (32, 64, 128, 256, 512) if pays(h, h // 8)] == [256, 512]
     assert [h for h in (32, 64, 128, 256, 512) if pays(h, h // 4)] == [256, 512]
     assert [h for h in (32, 64, 128, 256, 512) if pays(h, h // 2)] == [512]
+
+
+def test_a_portable_projection_is_one_that_every_runtime_runs() -> None:
+    module = Projected(5, 2, num_layers=2, bidirectional=True, batch_first=True).eval()
+    graph = graph_of(module, with_state=True)
+    content = exported(module, graph, "portable")
+    check(module, graph, content)
+    loaded = onnx.load_from_string(content).graph
+    # tract refuses a Pad by computed sizes, and OpenCV crashes in a product of more axes than two
+    # on both sides once a sequence is longer than the first.
+    assert not operators(content) & {"Pad", "Scan", "Loop"}
+    ranks = {tensor.name: len(tensor.dims) for tensor in loaded.initializer}
+    products = [node for node in loaded.node if node.op_type == "MatMul"]
+    assert len(products) == 8
+    assert {ranks[node.input[1]] for node in products} == {2}

@@ -38,21 +38,18 @@ def state_columns(
     The second direction, if there is one, starts at the last step, or where `starts`
     (sequence_length, batch, 1) is true. Gives (sequence_length, batch, directions · proj_size).
     """
-    missing = builder.op("Sub", [builder.size(x, 0), builder.integers([1])])
-    none, two = builder.integers([0]), builder.integers([0, 0])
+    zero, one = builder.integer(0), builder.integer(1)
+    time = builder.op("Gather", [builder.op("Shape", [x]), zero], {"axis": 0})
+    steps = builder.op("Range", [zero, time, one])
+    places = builder.op("Unsqueeze", [steps, builder.integers([1, 2])])
+    # By selection: tract refuses a Pad whose sizes are computed.
+    first = builder.op("Equal", [places, zero])
     if directions == 1:
-        return _padded(builder, h, [none, two, missing, two])
-    forward, backward = (
-        builder.op("Gather", [h, builder.integers([direction])], {"axis": 0})
-        for direction in (0, 1)
-    )
-    columns = [_padded(builder, forward, [none, two, missing, two])]
+        return builder.op("Where", [first, h, builder.number(0)])
     if starts is None:
-        columns.append(_padded(builder, backward, [missing, two, none, two]))
-    else:
-        columns.append(builder.op("Where", [starts, backward, builder.number(0)]))
+        starts = builder.op("Equal", [places, builder.op("Sub", [time, one])])
+    columns = []
+    for direction, begins in enumerate((first, starts)):
+        own = builder.op("Gather", [h, builder.integers([direction])], {"axis": 0})
+        columns.append(builder.op("Where", [begins, own, builder.number(0)]))
     return builder.concat(columns, -1)
-
-
-def _padded(builder: Builder, h: ir.Value, pads: list[ir.Value]) -> ir.Value:
-    return builder.op("Pad", [h, builder.concat(pads, 0)])

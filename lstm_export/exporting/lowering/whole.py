@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from lstm_export.exporting.lowering.builder import Builder
+from lstm_export.exporting.lowering.builder import Builder, Floats
 from lstm_export.exporting.lowering.layers import Layers
 from lstm_export.exporting.lowering.lengths import Steps, per_feature
 from lstm_export.exporting.lowering.operator import recurrent_operator
@@ -70,12 +70,13 @@ class _Whole:
             directions=layers.directions,
             sequence_lens=self.steps.sequence_lens if self.steps else None,
         )
-        if layer.P is not None:
-            back = builder.weight(layers.name(index, ".P"), layer.P.swapaxes(1, 2))
-            y, states[0] = (builder.op("MatMul", [output, back]) for output in (y, states[0]))
+        if layer.P is None:
+            y = self._side_by_side(y)
+        else:
+            y, states[0] = self._projected(index, layer.P, y, states[0])
         for state in states:
             state.shape = ir.Shape([layers.directions, None, None])
-        return [self._side_by_side(y), *states]
+        return [y, *states]
 
     def _scans(self, proj_size: int) -> bool:
         """Whether a projection goes step by step; several runtimes refuse to load a Scan."""
@@ -92,13 +93,39 @@ class _Whole:
         starts = per_feature(self.builder, self.steps.ends) if self.steps else None
         return state_columns(self.builder, x, h, self.layers.directions, starts)
 
-    def _side_by_side(self, y: ir.Value) -> ir.Value:
+    def _projected(
+        self, index: int, P: Floats, y: ir.Value, h: ir.Value
+    ) -> tuple[ir.Value, ir.Value]:
+        """P·y, its directions side by side, and P·h.
+
+        Each direction by itself, times a plain matrix: where a product has more axes than two on
+        both sides, OpenCV crashes when a sequence is longer than the first one was.
+        """
+        builder, name = self.builder, self.layers.name
+        ends = [
+            builder.weight(name(index, f"{suffix}.P"), one.T)
+            for suffix, one in zip(("", "_reverse"), P, strict=False)
+        ]
+        hs = [h]
+        if len(ends) == 2:
+            hs = [builder.op("Gather", [h, builder.integers([d])], {"axis": 0}) for d in (0, 1)]
+        outputs, finals = (
+            [builder.op("MatMul", pair) for pair in zip(parts, ends, strict=True)]
+            for parts in (self._directions(y), hs)
+        )
+        return builder.concat(outputs, -1), builder.concat(finals, 0)
+
+    def _directions(self, y: ir.Value) -> list[ir.Value]:
+        """y (sequence_length, batch, state_size) of each direction."""
         builder = self.builder
         if self.layers.directions == 1:
-            return builder.op("Squeeze", [y, builder.integers([1])])
-        if self.target == "onnxruntime":
+            return [builder.op("Squeeze", [y, builder.integers([1])])]
+        return [builder.op("Gather", [y, builder.integer(d)], {"axis": 1}) for d in (0, 1)]
+
+    def _side_by_side(self, y: ir.Value) -> ir.Value:
+        builder = self.builder
+        if self.layers.directions == 2 and self.target == "onnxruntime":
             turned = builder.op("Transpose", [y], {"perm": [0, 2, 1, 3]})
             return builder.op("Reshape", [turned, builder.integers([0, 0, -1])])
         # No shape arithmetic, which some runtimes take for a fixed size.
-        halves = [builder.op("Gather", [y, builder.integer(d)], {"axis": 1}) for d in (0, 1)]
-        return builder.concat(halves, -1)
+        return builder.concat(self._directions(y), -1)
