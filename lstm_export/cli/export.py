@@ -17,6 +17,7 @@ from lstm_export.cli.console import (
     emit_json,
     say,
 )
+from lstm_export.cli.examples import write_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,6 +87,12 @@ def export(
             help="Demand a module's stream graph, or leave it out; by default, if it can stream.",
         ),
     ] = None,
+    examples: Annotated[
+        bool,
+        typer.Option(
+            "--examples", help="Also write programs in Python, Node and C, to BUNDLE-examples."
+        ),
+    ] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -98,7 +105,7 @@ def export(
 
     With --json: bundle, files (name to bytes and sha256), graphs (inputs and outputs with their
     axes), opset_version, ir_version, parity, weights (file, format, sha256, taken_for; null for
-    other sources), notes.
+    other sources), notes, examples (the programs' paths).
     """
     from dataclasses import asdict
 
@@ -122,6 +129,7 @@ def export(
     if atol is not None and not expect:
         raise OptionError("--atol is the tolerance of --expect, which is not given")
     _need_exporting()
+    programs = _examples_folder(out, force=force) if examples else None
     from lstm_export.bundling import export_bundle
 
     common: dict[str, Any] = {"target": target, "force": force}
@@ -168,6 +176,7 @@ def export(
         )
     else:
         manifest = export_bundle(source, out, **common)
+    written = () if programs is None else write_programs(out, programs, force=force)
     if json:
         emit_json(
             {
@@ -179,11 +188,14 @@ def export(
                 "parity": asdict(manifest.parity) if manifest.parity else None,
                 "weights": asdict(origin) if (origin := manifest.provenance.weights) else None,
                 "notes": list(manifest.provenance.notes),
+                "examples": [str(path) for path in written],
             }
         )
         return
     for line in _lines(out, manifest):
         emit(line)
+    if programs is not None:
+        emit(f"examples  {programs}: {' '.join(path.name for path in written)}")
     emit(f"next      lstm-export verify {out}{f' --against {source}' if kind == _RUN else ''}")
 
 
@@ -241,6 +253,18 @@ def _keywords(text: str | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise OptionError(f"--kwargs: expected a JSON object, got {text}")
     return value
+
+
+def _examples_folder(out: Path, *, force: bool) -> Path:
+    """Where the programs go: beside the bundle, for they are there to be edited.
+
+    Raises OutputError, before anything is exported, where something else is there.
+    """
+    from lstm_export.files import refuse_existing_folder
+
+    folder = out.parent / f"{out.resolve().name}-examples"
+    refuse_existing_folder(folder, force=force, marker="model.py")
+    return folder
 
 
 def _need_exporting() -> None:

@@ -1,0 +1,1 @@
+"""Complete programs for the bundle at hand: Python, Node and C, without this package."""
