@@ -37,9 +37,13 @@ export class GraphModel {
    */
   async run(feed, options = {}) {
     const { lengths } = checkedOptions("run", options, ["lengths"]);
-    const sequences = this.#sequences(feed, lengths);
+    const { inputs } = this.#spec;
+    // Where the graph has an input of that name, they are meant for it.
+    const own = lengths !== undefined && inputs.some(({ name }) => name === "lengths");
+    const sequences = own ? null : this.#sequences(feed, lengths);
     if (sequences !== null) return this.#each(sequences);
-    const given = namedFeeds(feed, this.#spec.inputs);
+    const named = own && isMapping(feed) ? { ...feed, lengths } : feed;
+    const given = namedFeeds(named, inputs);
     /** @type {Map<string | number, {size: number, name: string}>} */
     const sizes = new Map();
     const feeds = this.#spec.inputs.map((spec) => [

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lstm_export.parity.runtimes import nodejs
 from lstm_export.parity.runtimes.registry import status
 
 REQUIRED = "LSTM_EXPORT_RUNTIMES"
@@ -28,6 +31,36 @@ def need() -> Callable[[str], None]:
         pytest.skip(message)
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def node(need: Callable[[str], None]) -> Callable[..., str]:
+    """A function from a script and its arguments to what Node.js prints; `given` is its input.
+
+    The script finds npm's packages where the runtimes do.
+    """
+    need("onnxruntime-node")
+    environment = {
+        **os.environ,
+        nodejs.VARIABLE: str(nodejs.node_modules(["onnxruntime-node"])),
+        "CHROMIUM": shutil.which("chromium") or "",
+    }
+
+    def run(*arguments: object, given: str = "") -> str:
+        command = ["node", *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            input=given,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

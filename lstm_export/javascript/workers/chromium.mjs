@@ -56,20 +56,22 @@ await serve(async () => {
   page.on("crash", died);
   browser.on("disconnected", () => browser && died());
   await page.goto(`http://127.0.0.1:${port}/`);
-  const names = weights.map((path) => basename(path));
-  await page.evaluate(
-    async (/** @type {{source: string, data: string[]}} */ { source, data }) => {
-      const { load } = await import(source);
-      /** @type {any} */ (globalThis).run = await load(data);
-    },
-    { source: "/workers/page.mjs", data: names },
+  /** @param {"load" | "answer"} name @param {any} given */
+  const call = async (name, given) => {
+    const { came, said } = await page.evaluate(
+      async (/** @type {any} */ { source, name, given }) => (await import(source))[name](given),
+      { source: "/workers/page.mjs", name, given },
+    );
+    if (said !== undefined) throw new Error(said);
+    return came;
+  };
+  await call(
+    "load",
+    weights.map((path) => basename(path)),
   );
   return async (inputs) => {
     const sent = inputs.map(({ data, ...rest }) => ({ ...rest, bytes: encoded(data) }));
-    const answers = await page.evaluate(
-      (/** @type {any} */ tensors) => /** @type {any} */ (globalThis).run(tensors),
-      sent,
-    );
+    const answers = await call("answer", sent);
     return answers.map((/** @type {any} */ { bytes, ...rest }) => ({
       ...rest,
       data: Buffer.from(bytes, "base64"),

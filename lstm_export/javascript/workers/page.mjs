@@ -7,12 +7,39 @@ import { runner } from "./session.mjs";
 const fetched = async (path) => new Uint8Array(await (await fetch(path)).arrayBuffer());
 
 /**
- * Loads /model.onnx and the files of weights beside it. What it gives takes and returns tensors
- * whose bytes are base64.
+ * Loads /model.onnx and the files of weights beside it.
  *
  * @param {string[]} weights
  */
-export async function load(weights) {
+export const load = (weights) => told(async () => void (run = await opened(weights)));
+
+/**
+ * Runs what was loaded, on tensors whose bytes are base64.
+ *
+ * @param {any[]} inputs
+ */
+export const answer = (inputs) =>
+  told(async () => {
+    const outputs = await run(
+      inputs.map(({ bytes, ...rest }) => ({ ...rest, data: decoded(bytes, rest.type) })),
+    );
+    return outputs.map(({ data, ...rest }) => ({ ...rest, bytes: encoded(data) }));
+  });
+
+/** @type {ReturnType<typeof runner>} */
+let run;
+
+/** What came, or what was said instead: thrown, the driver would add its own words. @param {() => Promise<any>} work */
+async function told(work) {
+  try {
+    return { came: await work() };
+  } catch (error) {
+    return { said: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** @param {string[]} weights */
+async function opened(weights) {
   const ort = await import(/** @type {any} */ ("/ort.mjs"));
   ort.env.wasm.numThreads = 1;
   const externalData = await Promise.all(
@@ -23,14 +50,7 @@ export async function load(weights) {
     externalData,
     logSeverityLevel: 4,
   });
-  const run = runner(ort, session);
-  /** @param {any[]} inputs */
-  return async (inputs) => {
-    const outputs = await run(
-      inputs.map(({ bytes, ...rest }) => ({ ...rest, data: decoded(bytes, rest.type) })),
-    );
-    return outputs.map(({ data, ...rest }) => ({ ...rest, bytes: encoded(data) }));
-  };
+  return runner(ort, session);
 }
 
 /** @param {string} text @param {string} type */
