@@ -1,6 +1,7 @@
 """The weights of the module bundles: drawn once, and kept in a file, so that no bundle depends on a
-random number generator. `python artifacts/draw_weights.py
-classifier:Classifier` draws those of one anew.
+random number generator. Those of one bundle are drawn anew by, for example,
+
+    python artifacts/draw_weights.py classifier:Classifier
 
 They are wide enough that the gates work, and far from symmetric: equal or tiny weights would hide
 exchanged gates, layers or directions.
