@@ -113,7 +113,7 @@ static OrtStatus *write_tensor(const char *name, OrtValue *value, int write) {
   fprintf(answers, "%s %s %zu", name, DTYPES[dtype].name, rank);
   for (size_t axis = 0; axis < rank; axis++) fprintf(answers, " %lld", (long long)sizes[axis]);
   fputc('\n', answers);
-  fwrite(bytes, DTYPES[dtype].bytes, count, answers);
+  if (count) fwrite(bytes, DTYPES[dtype].bytes, count, answers);
   return NULL;
 }
 
