@@ -49,7 +49,7 @@ def read_golden(content: bytes, where: str) -> tuple[GoldenCase, ...]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             for entry in archive.files:
-                parts = entry.split("/")
+                parts = entry.split("/", 3)
                 if len(parts) != 4 or parts[2] not in _ROLES:
                     raise BundleError(f"{where}: unexpected entry {entry!r}")
                 graph, case, role, name = parts

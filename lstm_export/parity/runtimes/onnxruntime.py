@@ -15,7 +15,8 @@ from lstm_export.runtime.settings import ONE_THREAD_WORK, work_of
 
 def status() -> Status:
     """onnxruntime comes with the package."""
-    return Status(True, importlib.metadata.version("onnxruntime"))
+    limits = ("aborts its process on a batch of 0 (1.31), which lstm_export.load refuses",)
+    return Status(True, importlib.metadata.version("onnxruntime"), limits=limits)
 
 
 def open_graph(subject: Subject) -> Runner:
