@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lstm_export.compare.result import json_number
 from lstm_export.parity.cases import CaseComparison, CaseError
 from lstm_export.parity.features import FEATURES, Feature
 
-Verdict = Literal["within", "refused", "crashed", "hung", "wrong", "not installed"]
-_WORST_FIRST: tuple[Verdict, ...] = ("wrong", "crashed", "hung", "refused", "within")
+Verdict = Literal["wrong", "crashed", "hung", "refused", "within", "not installed"]
+WORST_FIRST: tuple[Verdict, ...] = get_args(Verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +100,52 @@ def _cell(
         verdicts.setdefault("within", "")
     if not verdicts:
         return Cell(*key, "refused", count, "it gave no answer")
-    verdict = next(each for each in _WORST_FIRST if each in verdicts)
+    verdict = next(each for each in WORST_FIRST if each in verdicts)
     return Cell(*key, verdict, count, verdicts[verdict], worst)
 
 
-def markdown(found: Sequence[Cell]) -> str:
-    """The matrix as a Markdown table: a row for each runtime, a column for graph and feature."""
-    columns = list(dict.fromkeys((cell.graph, cell.feature) for cell in found))
-    by_place = {(cell.runtime, cell.graph, cell.feature): cell for cell in found}
-    several = len({graph for graph, _ in columns}) > 1
-    names = [f"{graph}: {feature}" if several else feature for graph, feature in columns]
-    lines = [f"| runtime | {' | '.join(names)} |", f"|---|{'---|' * len(columns)}"]
-    for runtime in dict.fromkeys(cell.runtime for cell in found):
-        row = [_shown(by_place.get((runtime, *place))) for place in columns]
-        lines.append(f"| {runtime} | {' | '.join(row)} |")
+def worst_verdicts(found: Iterable[Cell]) -> dict[str, Verdict]:
+    """The worst verdict of each runtime, in the order of the cells."""
+    worst: dict[str, Verdict] = {}
+    for cell in found:
+        known = worst.get(cell.runtime, cell.verdict)
+        worst[cell.runtime] = min(known, cell.verdict, key=WORST_FIRST.index)
+    return worst
+
+
+def markdown(found: Sequence[Cell], versions: Mapping[str, str] | None = None) -> str:
+    """The matrix as a Markdown table: a row for each runtime, a column for each feature.
+
+    A cell has one word where all graphs agree, else each verdict with its graphs, worst first.
+    """
+    asked = {cell.feature for cell in found}
+    columns = [feature for feature in FEATURES if feature in asked]
+    rows: dict[str, dict[Feature, list[Cell]]] = {}
+    for cell in found:
+        rows.setdefault(cell.runtime, {}).setdefault(cell.feature, []).append(cell)
+    lines = [f"| runtime | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for runtime, by_feature in rows.items():
+        name = f"{runtime} {(versions or {}).get(runtime, '')}".strip()
+        row = [_merged(by_feature.get(feature, [])) for feature in columns]
+        lines.append(f"| {_escaped(name)} | {' | '.join(row)} |")
     return "\n".join(lines)
 
 
-def _shown(cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    if cell.verdict == "within":
-        return "within"
-    return f"**{cell.verdict.upper()}**" if cell.verdict == "wrong" else cell.verdict
+def _merged(asked: Sequence[Cell]) -> str:
+    graphs: dict[Verdict, list[str]] = {}
+    for cell in sorted(asked, key=lambda cell: WORST_FIRST.index(cell.verdict)):
+        graphs.setdefault(cell.verdict, []).append(cell.graph)
+    if len(graphs) <= 1:
+        return "".join(map(_word, graphs))
+    return "; ".join(
+        f"{_word(verdict)}: {_escaped(', '.join(names))}" for verdict, names in graphs.items()
+    )
+
+
+def _word(verdict: Verdict) -> str:
+    return "**WRONG**" if verdict == "wrong" else verdict
+
+
+def _escaped(text: str) -> str:
+    """`text` fit for a cell of a table: one line, no bars."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,7 +12,7 @@ from lstm_export.bundle.manifest import ParitySummary
 from lstm_export.compare.result import json_number
 from lstm_export.parity.cases import CaseComparison, CaseError, Check
 from lstm_export.parity.features import Feature
-from lstm_export.parity.matrix import Cell, cells
+from lstm_export.parity.matrix import Cell, Verdict, cells, worst_verdicts
 
 if TYPE_CHECKING:
     from lstm_export.parity.trial import Trial
@@ -50,6 +51,23 @@ class WorstCase:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptCase:
+    """A case in a file: the worst answer of a runtime, or the first that it did not give."""
+
+    runtime: str
+    graph: str
+    case: str
+    verdict: Verdict
+    path: str
+
+    @property
+    def command(self) -> str:
+        """What runs it again, ready to be pasted."""
+        words = ("lstm-export", "verify", "--replay", self.path, "--runtime", self.runtime)
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
 class ParityReport:
     """The verdict on a bundle, with everything that it rests on."""
 
@@ -74,6 +92,8 @@ class ParityReport:
     """Seconds of one run, by graph and runtime, pipes counted in."""
     worst: tuple[WorstCase, ...] = ()
     """The worst case of each runtime, with its inputs, to be kept and replayed."""
+    kept: tuple[KeptCase, ...] = ()
+    """Those that were kept."""
 
     @property
     def passed(self) -> bool:
@@ -86,6 +106,11 @@ class ParityReport:
         """Every runtime, graph and feature with its verdict."""
         names = (*self.runtimes, *self.absent)
         return cells(names, self.comparisons, self.errors, self.absent, self.tried)
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The worst verdict of each runtime, by name, over all that it was asked."""
+        return worst_verdicts(self.matrix)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -105,6 +130,13 @@ class ParityReport:
             f"comparisons ({', '.join(places)}) torch's own error was measured with every weight "
             "moved by one unit in the last place",
         )
+
+    def worst_by_runtime(self) -> dict[str, CaseComparison]:
+        """By runtime, the answer that came nearest its bound, or exceeded it most."""
+        groups: dict[str, list[CaseComparison]] = {}
+        for one in self.comparisons:
+            groups.setdefault(one.runtime, []).append(one)
+        return {runtime: max(group, key=rank) for runtime, group in groups.items()}
 
     def worst_by_output(self) -> tuple[OutputSummary, ...]:
         """One summary per runtime, graph and output, in the order of their first cases."""
@@ -148,6 +180,9 @@ class ParityReport:
             "comparisons": [_case(one) for one in self.comparisons],
             "latency": {graph: dict(seconds) for graph, seconds in self.latency.items()},
             "matrix": [cell.to_dict() for cell in self.matrix],
+            "verdicts": self.verdicts,
+            "worst": [_case(one) for one in self.worst_by_runtime().values()],
+            "kept": [asdict(case) | {"command": case.command} for case in self.kept],
             "absent": dict(self.absent),
             "versions": dict(self.versions),
         }

@@ -25,8 +25,9 @@ from lstm_export.contract import (
 )
 from lstm_export.data.series import Segment, Series
 from lstm_export.data.write import csv_text
-from lstm_export.parity.cases import CaseComparison
-from lstm_export.parity.report import Failure, ParityReport
+from lstm_export.parity.cases import CaseComparison, CaseError
+from lstm_export.parity.features import Feature
+from lstm_export.parity.report import Failure, KeptCase, ParityReport
 
 HOSTILE = '<script>alert("x")</script> $y_1$ & \x07'
 
@@ -142,6 +143,66 @@ def failing(passing: ParityReport) -> ParityReport:
         Failure("live", "stream.onnx in onnxruntime, output final_c: 1 of 1 cases disagree"),
     )
     return replace(passing, comparisons=(*passing.comparisons, *bad), failures=failures)
+
+
+@pytest.fixture
+def every_verdict() -> ParityReport:
+    """Seven runtimes on three graphs: within, wrong, refused, crashed, hung, and not installed."""
+    reference = np.linspace(-1, 1, 12).reshape(3, 4)
+    torch = reference.astype(np.float32)
+    off = torch.copy()
+    off[1, 2] += 0.5
+    plain: tuple[Feature, ...] = ("batch and length",)
+    ragged: tuple[Feature, ...] = ("batch and length", "ragged lengths")
+    asked = (
+        ("model.onnx", "batch2-length9", plain),
+        ("ragged.onnx", "batch3-ragged", ragged),
+        ("stream.onnx", "batch1-length5-random", ("batch and length", "states")),
+    )
+
+    def answers(runtime: str, without: str = "", got: np.ndarray = torch) -> list[CaseComparison]:
+        return [
+            CaseComparison(
+                *("golden", runtime, graph, case),
+                compare("output", got if graph == "ragged.onnx" else torch, reference, torch),
+                features=features,
+            )
+            for graph, case, features in asked
+            if graph != without
+        ]
+
+    words = {
+        "loud": ("refused", f"a | bar, a\nline and {HOSTILE}"),
+        "falls": ("crashed", "ended by signal 11; its last words: `none`"),
+        "slow": ("hung", "no answer within 60 s"),
+    }
+    errors = [
+        CaseError("golden", runtime, "ragged.onnx", "batch3-ragged", message, kind, ragged)  # type: ignore[arg-type]
+        for runtime, (kind, message) in words.items()
+    ]
+    comparisons = [*answers("onnxruntime"), *answers("silent", got=off), *answers("other")]
+    for runtime in words:
+        comparisons += answers(runtime, without="ragged.onnx")
+    bad = "ragged.onnx in silent, output output: 1 of 1 cases disagree (batch3-ragged)"
+    return ParityReport(
+        bundle="bundle <i>",
+        against=None,
+        runtimes=("onnxruntime", "silent", "other", *words),
+        rule="error ≤ max(4 × torch float32's own error, 2e-6 × max|reference|)",
+        comparisons=tuple(comparisons),
+        errors=tuple(errors),
+        failures=(Failure("golden", bad),),
+        versions={"python": "3.11", "onnxruntime": "1.31.1", "silent": "0|3"},
+        absent={"far-away": "pip install far-away"},
+        tried={graph: dict.fromkeys(features, 1) for graph, _, features in asked},
+        latency={
+            graph: {"onnxruntime": 1e-4, "silent": 5e-5, "other": 17e-4} for graph, *_ in asked
+        },
+        kept=(
+            KeptCase("silent", "ragged.onnx", "batch3-ragged", "wrong", "my cases/silent.npz"),
+            KeptCase("falls", "ragged.onnx", "batch3-ragged", "crashed", "falls-crashed.npz"),
+        ),
+    )
 
 
 @pytest.fixture
