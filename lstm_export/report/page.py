@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lstm_export.errors import MissingExtraError
 from lstm_export.files import write_atomic
@@ -50,6 +50,8 @@ class Table:
     strong: frozenset[int] = frozenset()
     text_columns: frozenset[int] = frozenset()
     """Columns besides the first that hold words: aligned to the left."""
+    bad: frozenset[int] = frozenset()
+    """Rows (by position) that are red."""
     kind: str = field(default="table", init=False)
 
 
@@ -79,7 +81,41 @@ class Findings:
     kind: str = field(default="findings", init=False)
 
 
-Block = Plot | Table | Facts | Code | Findings
+Tone = Literal["good", "loud", "fallen", "bad", "absent"]
+"""How a cell looks: as it should be; a clear no; no answer at all; wrong; not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """A word, a number below it, and a whole sentence for who points at it."""
+
+    word: str
+    tone: Tone
+    note: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """A name, what is small below it, and a cell for each column; None where there is nothing."""
+
+    name: str
+    note: str
+    cells: Sequence[GridCell | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Coloured words. `groups` are heads over the columns: a name, and how many it spans."""
+
+    caption: str
+    groups: Sequence[tuple[str, int]]
+    columns: Sequence[str]
+    rows: Sequence[GridRow]
+    kind: str = field(default="grid", init=False)
+
+
+Block = Plot | Table | Facts | Code | Findings | Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def parity_figure(outputs: Sequence[OutputErrors]) -> Figure:
             if role == "model" and (beyond := shares > 1).any():
                 axes.plot(shares[beyond], y[beyond], "o", color=light("bad"), **_DOTS)
     axes.axvline(1.0, color=light("bad"), linewidth=1.1, label="bound")
-    axes.set_yticks(range(len(shown)), [short(output.name, 26) for output in shown])
+    axes.set_yticks(range(len(shown)), [short(output.name, 44) for output in shown])
     axes.set_ylim(len(shown) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     everything = np.concatenate([np.array([EXACT * 10, 1.6]), *(o.bundle for o in shown)])

@@ -14,10 +14,12 @@ from lstm_export.report.svg import drawing_style
 from lstm_export.report.text import scientific, short
 
 if TYPE_CHECKING:
-    from lstm_export.parity.report import ParityReport
+    from lstm_export.parity.report import OutputSummary, ParityReport
 
 FAILURES = 40
 """Failures spelled out on a page; the JSON report has all of them."""
+OUTPUTS = 48
+"""Rows of the table of outputs; of more, those nearest their bound are shown."""
 
 
 def verdict(report: ParityReport) -> Verdict:
@@ -45,14 +47,19 @@ def worst_comparison(report: ParityReport) -> TensorComparison | None:
     return max(found, key=lambda one: (not one.passed, one.severity), default=None)
 
 
-def parity_section(report: ParityReport) -> Section:
-    """Plot, table and failures."""
+def failure_lines(report: ParityReport) -> list[str]:
+    """Everything that is wrong, a sentence each; of very many the first."""
+    shown = [str(failure) for failure in report.failures[:FAILURES]]
+    if (more := len(report.failures) - FAILURES) > 0:
+        shown.append(f"and {more:,} more: see the JSON report")
+    return shown
+
+
+def parity_section(report: ParityReport, *, failures: bool = True) -> Section:
+    """Plot, table and failures; without these where they stand elsewhere on the page."""
     blocks: list[Block] = []
-    if report.failures:
-        shown = [str(failure) for failure in report.failures[:FAILURES]]
-        if (more := len(report.failures) - FAILURES) > 0:
-            shown.append(f"and {more:,} more: see the JSON report")
-        blocks.append(Findings(shown))
+    if report.failures and failures:
+        blocks.append(Findings(failure_lines(report)))
     drawn = _errors_by_output(report)
     if drawn:
         with drawing_style():
@@ -74,15 +81,25 @@ def parity_section(report: ParityReport) -> Section:
 def _text(report: ParityReport) -> str:
     cases = sum(report.counts.values())
     notes = "".join(f" Note: {note}." for note in report.notes)
+    names = report.runtimes
+    where = ", ".join(names) if len(names) < 4 else f"{len(names)} runtimes"
     return (
-        f"{cases:,} runs of the bundle in {', '.join(report.runtimes)}, each output compared with "
+        f"{cases:,} runs of the bundle in {where}, each output compared with "
         f"a float64 reference. The rule: {report.rule}.{notes}"
     )
 
 
 def _table(report: ParityReport) -> Table:
+    summaries = report.worst_by_output()
+    caption = "Every output at its worst place"
+    if (more := len(summaries) - OUTPUTS) > 0:
+        caption = (
+            f"The {OUTPUTS} outputs nearest their bound, at their worst places; "
+            f"{more:,} more are in the JSON report"
+        )
+        summaries = tuple(sorted(summaries, key=_from_worst))[:OUTPUTS]
     rows = []
-    for summary in report.worst_by_output():
+    for summary in summaries:
         worst = summary.worst.comparison
         rows.append(
             [
@@ -90,12 +107,17 @@ def _table(report: ParityReport) -> Table:
                 scientific(worst.worst_error),
                 scientific(worst.bound),
                 scientific(worst.torch_max_abs_error),
-                short(summary.worst.case, 60) + _place(worst),
+                short(summary.worst.case, 60) + place(worst),
                 _held(summary.cases, summary.failed),
             ]
         )
     header = ["output", "worst error", "bound", "torch's own", "where", "cases that hold"]
-    return Table("Every output at its worst place", header, rows, frozenset(), frozenset({4}))
+    bad = frozenset(row for row, summary in enumerate(summaries) if summary.failed)
+    return Table(caption, header, rows, frozenset(), frozenset({4}), bad)
+
+
+def _from_worst(summary: OutputSummary) -> tuple[bool, float]:
+    return not summary.failed, -summary.worst.comparison.severity
 
 
 def _held(cases: int, failed: int) -> str:
@@ -106,7 +128,8 @@ def _name(report: ParityReport, runtime: str, graph: str, output: str) -> str:
     return f"{graph} · {output}" + (f" · {runtime}" if len(report.runtimes) > 1 else "")
 
 
-def _place(tensor: TensorComparison) -> str:
+def place(tensor: TensorComparison) -> str:
+    """Where the worst error is, as an index; nothing where nothing was compared."""
     if tensor.worst_index is None:
         return ""
     return f" [{', '.join(map(str, tensor.worst_index))}]"

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from lstm_export.report.figures import SeriesPlot, series_figure
-from lstm_export.report.histogram_figure import histogram_figure
+from lstm_export.report.histogram_figure import Spread, histogram_figure, histograms_figure
+from lstm_export.report.latency_figure import latency_figure, ratios
 from lstm_export.report.losses_figure import Losses, losses_figure
 from lstm_export.report.parity_figure import OutputErrors, parity_figure
 from lstm_export.report.predictions_figure import PredictionPlot, predictions_figure
@@ -44,12 +45,21 @@ def errors(name: str = "model.onnx · output") -> OutputErrors:
     return OutputErrors(name, np.array([0.0, 0.2, 3.0, np.inf]), np.array([np.nan] * 4))
 
 
+LATENCY = {
+    "model.onnx": {"onnxruntime": 1e-4, "quick": 5e-5, "slow": 3e-3},
+    "alone.onnx": {"onnxruntime": 1e-4},
+}
+
 DRAWINGS: dict[str, Callable[[str], Figure]] = {
     "series": lambda name: series_figure([series(name)], close_up=20),
     "predictions": lambda name: predictions_figure([predictions(name), predictions("z")]),
     "losses": lambda name: losses_figure(Losses([1, 2, 3], [3, 2, 1], [3, 1, 2], 2)),
     "parity": lambda name: parity_figure([errors(name)]),
     "histogram": lambda name: histogram_figure([5, 0, 1000, 2], [-9, -8, -7]),
+    "histograms": lambda name: histograms_figure(
+        [Spread(name, [5, 0, 1000, 2]), Spread("off", [0, 0, 1, 9], wrong=True)], [-9, -8, -7]
+    ),
+    "latency": lambda name: latency_figure(ratios(LATENCY | {name: {"slow": 2.0, name: 1.0}})),
 }
 
 
@@ -124,6 +134,26 @@ def test_an_error_beyond_the_bound_is_drawn_in_red() -> None:
         good = inline_svg(parity_figure([passing]), name="p", description="p").count("--bad")
         bad = inline_svg(parity_figure([errors()]), name="p", description="p").count("--bad")
     assert bad > good
+
+
+def test_latencies_are_ratios_to_onnxruntime_or_the_fastest() -> None:
+    model, other = ratios({**LATENCY, "other.onnx": {"slow": 2.0, "quick": 1.0}})
+    assert (model.base, model.ratio("quick"), model.ratio("slow")) == ("onnxruntime", 0.5, 30)
+    assert (other.base, other.ratio("slow"), other.ratio("onnxruntime")) == ("quick", 2, None)
+    with drawing_style():
+        texts = [
+            text.get_text() for axes in latency_figure([model, other]).axes for text in axes.texts
+        ]
+    assert "30 ×, 3.00 ms" in texts
+    assert "no answer" in texts
+
+
+def test_a_wrong_runtime_is_red_and_said_to_be_wrong() -> None:
+    with drawing_style():
+        right, wrong = histograms_figure([Spread("a", [1]), Spread("b", [1], wrong=True)], [0]).axes
+    assert right.get_title(loc="left") == "a"
+    assert wrong.get_title(loc="left") == "b: wrong"
+    assert wrong.patches[0].get_facecolor() != right.patches[0].get_facecolor()
 
 
 def test_flat_zero_and_missing_losses_are_drawn() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from lstm_export.bench.timings import Timings
 from lstm_export.data.series import Series
 from lstm_export.errors import CheckpointError, OutputError
+from lstm_export.parity.features import FEATURES
 from lstm_export.parity.report import ParityReport
-from lstm_export.report.page import Code, Page, Section, Table, render
+from lstm_export.report.matrix_section import matrix_section
+from lstm_export.report.page import Code, Grid, Page, Section, Table, render
 from lstm_export.report.parity_report import write_parity_report
 from lstm_export.report.run_report import write_run_report
 
@@ -139,6 +142,52 @@ def test_a_passing_verification(tmp_path: Path, passing: ParityReport) -> None:
     assert "findings" not in html.split("</style>")[1]
 
 
+def test_a_page_of_many_runtimes(tmp_path: Path, every_verdict: ParityReport) -> None:
+    page = tmp_path / "parity.html"
+    write_parity_report(page, every_verdict)
+    html = page.read_text(encoding="utf-8")
+    outline = check(html)
+    assert outline.tags.count("svg") == 3
+    body = html.split("</style>")[1]
+    for tone, word, count in (
+        ("bad", "wrong", 2),
+        ("fallen", "crashed", 2),
+        ("fallen", "hung", 2),
+        ("loud", "refused", 2),
+        ("absent", "not installed", 5),
+        ("good", "within", 6 * 5 - 4 * 2),
+    ):
+        assert len(re.findall(rf'<td class="{tone}"[^>]*>{word}\b', body)) == count, word
+    # Wrong is first, with its failure above the matrix and the command that runs it again.
+    names = re.findall(r'<tr[^>]*><th scope="row">([^<]+)', body)
+    assert names[:7] == ["silent", "falls", "slow", "loud", "onnxruntime", "other", "far-away"]
+    assert body.index("1 of 1 cases disagree") < body.index('<table class="grid">')
+    assert "250,000 ×" in body
+    assert "--replay &#39;my cases/silent.npz&#39; --runtime silent" in body
+    assert '<tr class="bad"><th scope="row">silent: wrong</th>' in body
+    # A message is there for who points at a cell, and for who prints the page.
+    assert 'title="ended by signal 11; its last words: `none`"' in body
+    assert ">ended by signal 11; its last words: `none`<" in body
+    assert 'title="pip install far-away"' in body
+    assert "2 of 6" in body
+
+
+def test_many_columns_are_in_tables_below_each_other(every_verdict: ParityReport) -> None:
+    features = dict.fromkeys(FEATURES, 1)
+    wide = replace(every_verdict, tried={f"{name}.onnx": features for name in "abc"})
+    grids = [block for block in matrix_section(wide).blocks if isinstance(block, Grid)]
+    assert [sum(span for _, span in grid.groups) for grid in grids] == [6, 6, 6]
+    assert all(len(row.cells) == len(grid.columns) for grid in grids for row in grid.rows)
+
+
+def test_runtimes_that_answered_nothing(tmp_path: Path, every_verdict: ParityReport) -> None:
+    page = tmp_path / "parity.html"
+    write_parity_report(page, replace(every_verdict, comparisons=(), latency={}, kept=()))
+    html = page.read_text(encoding="utf-8")
+    assert check(html).tags.count("svg") == 0
+    assert "it gave no answer" in html
+
+
 def test_a_failing_verification_shows_every_failure(tmp_path: Path, failing: ParityReport) -> None:
     page = tmp_path / "parity.html"
     write_parity_report(page, failing)
@@ -152,8 +201,6 @@ def test_a_failing_verification_shows_every_failure(tmp_path: Path, failing: Par
 
 
 def test_a_report_without_any_comparison(tmp_path: Path, failing: ParityReport) -> None:
-    from dataclasses import replace
-
     page = tmp_path / "parity.html"
     write_parity_report(page, replace(failing, comparisons=(), against=None))
     html = page.read_text(encoding="utf-8")
