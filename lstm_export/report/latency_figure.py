@@ -61,7 +61,7 @@ def _draw(axes: Axes, graph: Ratios, names: Sequence[str], *, labelled: bool) ->
     known = [ratio for name in names if (ratio := graph.ratio(name)) is not None]
     axes.set_xscale("log")
     # Room for the words at the ends of the bars, on both sides.
-    axes.set_xlim(min(0.5, min(known) / 4), max(4.0, max(known) * 8))
+    axes.set_xlim(min(0.5, min(known) / 8), max(4.0, max(known) * 8))
     for row, name in enumerate(names):
         ratio = graph.ratio(name)
         if ratio is None:

@@ -60,7 +60,11 @@ def matrix_section(report: ParityReport) -> Section:
     messages = _messages(report)
     if messages:
         header = ["runtime", "what became of it", "in its own words"]
-        blocks.append(Table("What was said", header, messages, text_columns=frozenset({1, 2})))
+        wrong = frozenset(
+            i for i, (_, became, _) in enumerate(messages) if became.startswith("wrong")
+        )
+        text_columns = frozenset({1, 2})
+        blocks.append(Table("What was said", header, messages, frozenset(), text_columns, wrong))
     text = (
         "Each graph was loaded once and asked for everything. Within: every value kept to the "
         "rule; the number is the worst error as a share of its bound. Refused: a clear no, when "

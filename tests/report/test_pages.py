@@ -165,6 +165,7 @@ def test_a_page_of_many_runtimes(tmp_path: Path, every_verdict: ParityReport) ->
     assert "250,000 ×" in body
     assert "--replay &#39;my cases/silent.npz&#39; --runtime silent" in body
     assert '<tr class="bad"><th scope="row">silent: wrong</th>' in body
+    assert body.count('<tr class="bad"><th scope="row">silent</th>') == 1
     # A message is there for who points at a cell, and for who prints the page.
     assert 'title="ended by signal 11; its last words: `none`"' in body
     assert ">ended by signal 11; its last words: `none`<" in body
