@@ -4,8 +4,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BASE := .venv-base
+RUNTIMES := .venv-runtimes
+NODE := tests/runtimes
 
-.PHONY: venv setup demo test test-base lint bench artifacts clean
+.PHONY: venv setup demo test test-base test-runtimes system lint bench artifacts clean
 
 venv: .venv/pyvenv.cfg
 
@@ -36,6 +38,34 @@ $(BASE)/.installed: pyproject.toml constraints-lowest.txt $(shell find lstm_expo
 test-base: $(BASE)/.installed
 	cd tests && ../$(BASE)/bin/python -m pytest -c ../pyproject.toml --rootdir .. base
 
+# Every runtime that a bundle is verified in; that one is missing is a failure here. The packages of
+# Python go into environments of their own, those of npm into tests/runtimes.
+test-runtimes: setup system $(RUNTIMES)/.installed $(RUNTIMES)-onnxruntime-openvino/.installed $(NODE)/node_modules/.package-lock.json
+	LSTM_EXPORT_RUNTIMES=all $(BIN)/python -m pytest -n auto --dist worksteal tests/runtimes
+
+$(RUNTIMES)/.installed: constraints-runtimes.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet -c $< numpy opencv-python-headless openvino tract
+	touch $@
+
+# Its package is imported as onnxruntime, like the one that it must not replace.
+$(RUNTIMES)-onnxruntime-openvino/.installed: constraints-runtimes.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet -c $< numpy onnxruntime-openvino
+	touch $@
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package.json $(NODE)/package-lock.json
+	@command -v npm > /dev/null || { echo "Node.js 20.12 or later and npm are needed on the PATH"; exit 1; }
+	cd $(NODE) && npm ci --ignore-scripts
+	touch $@
+
+# What the system's packages bring: a browser, a C compiler.
+SYSTEM := chromium gcc libc6-dev
+system:
+	@if command -v chromium > /dev/null && command -v gcc > /dev/null; then :; \
+	elif test "$$(id -u)" = 0; then apt-get update && apt-get install --yes --no-install-recommends $(SYSTEM); \
+	else echo "chromium and gcc are needed on the PATH: as root, apt-get install $(SYSTEM)"; exit 1; fi
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,4 +79,4 @@ artifacts: setup
 	$(BIN)/python artifacts/rebuild.py
 
 clean:
-	rm -rf .venv $(BASE) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(BASE) $(RUNTIMES) $(RUNTIMES)-onnxruntime-openvino $(NODE)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

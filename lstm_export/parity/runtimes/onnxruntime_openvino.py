@@ -17,9 +17,11 @@ _PROVIDER = "OpenVINOExecutionProvider"
 PACKAGE = Package(
     "onnxruntime-openvino",
     ("onnxruntime-openvino",),
-    "pip install onnxruntime-openvino in an environment of its own, .venv-runtimes-openvino",
+    "pip install onnxruntime-openvino in an environment of its own, "
+    ".venv-runtimes-onnxruntime-openvino",
     limits=(
         "ignores sequence_lens (1.24): shorter sequences are off by about 0.5",
+        "attention that once ran over a single key is wrong from then on (1.24)",
         "is not the package onnxruntime, and cannot share an environment with it",
     ),
 )
