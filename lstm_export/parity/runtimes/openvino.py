@@ -14,6 +14,8 @@ from lstm_export.parity.runtimes.registry import Runner, Status, Subject
 LIMITS = (
     "ignores sequence_lens (2026.4): shorter sequences are off by about 0.5",
     "ignores input_forget and peephole weights (2026.4): off by 0.1 to 0.2",
+    "attention that once ran over a single key is wrong from then on (2026.4)",
+    "a Scan whose body does not use what is scanned runs one step, or is refused (2026.4)",
 )
 FLOAT32 = {"INFERENCE_PRECISION_HINT": "f32"}
 PACKAGE = Package("openvino", ("openvino",), "pip install 'lstm-export[runtimes]'", limits=LIMITS)
