@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,16 @@ def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_LOOK", "_SAVE"):
         monkeypatch.setattr(loop, name, 0.0)
     monkeypatch.setattr(loop, "_SAVE_SHARE", 1e9)
+
+
+@pytest.fixture
+def ctrl_c_counts() -> Iterator[None]:
+    """Python's own handler, which it does not install where SIGINT is ignored, as in the background
+    of a shell.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -99,6 +109,7 @@ def test_shards_resume_too(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.Monke
     assert contents(tmp_path / "run") == contents(tmp_path / "unbroken")
 
 
+@pytest.mark.usefixtures("ctrl_c_counts")
 @pytest.mark.parametrize("decay", [0.0, 0.98])
 def test_ctrl_c_in_validation_changes_nothing(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
@@ -120,7 +131,7 @@ def test_ctrl_c_in_validation_changes_nothing(
     assert contents(tmp_path / "run") == contents(tmp_path / "unbroken")
 
 
-@pytest.mark.usefixtures("every_step")
+@pytest.mark.usefixtures("every_step", "ctrl_c_counts")
 def test_ctrl_c_saves_and_says_how_to_go_on(tiny: Tiny, tmp_path: Path) -> None:
     class PressesCtrlC:
         def update(self, status: Status) -> None:
