@@ -54,5 +54,8 @@ def _is_lengths(tensor: TensorSpec) -> bool:
 
 
 def _is_state(tensor: TensorSpec) -> bool:
-    """A float with a batch and no time beside inputs that have it: a state, or static features."""
-    return tensor.dtype.startswith("float") and SEQUENCE_LENGTH not in _words(tensor)
+    """Floats of layers and a batch, (layers, batch, size), or what is called a state."""
+    named = {axis for axis in tensor.axes if isinstance(axis, str)}
+    layered = len(tensor.axes) == 3 and isinstance(tensor.axes[0], int)
+    is_float = tensor.dtype.startswith("float") and named == {BATCH}
+    return is_float and (layered or tensor.name.startswith("initial_"))

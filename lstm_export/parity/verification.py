@@ -72,8 +72,9 @@ class Verification:
             self.tried[graph] = Counter()
             runners = self.open_all(subject)
             own = [trial for trial in golden if trial.graph == graph]
-            # A forecaster's run has chunked cases of its own.
-            if graph == LAYOUT.stream and manifest.forecast is None:
+            # A forecaster's run has chunked cases of its own; the matrix has that row without one.
+            several = len(self.chosen.names) > 1 and self.checkpoint is None
+            if graph == LAYOUT.stream and (manifest.forecast is None or several):
                 own += in_chunks(own, manifest.graphs[graph])
             try:
                 self.judge(own, runners, manifest.graphs[graph])
