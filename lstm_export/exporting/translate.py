@@ -2,8 +2,8 @@
 
 `torch.onnx.export` builds its table of translations anew on every call, by parsing the source of
 some 500 functions, and retraces the program to decompose operators for which it has none: together
-most of the time of an export. Here the table is built once per process, and a program without
-such operators is not retraced.
+most of the time of an export. Here the table is built once per process, and such operators are
+taken apart where they stand, without retracing the program.
 
 The parts that do this are torch's own but not public. Where a version of torch has them otherwise,
 `torch.onnx.export` does all of it, with the same graph for a result.
@@ -22,12 +22,16 @@ from typing import Any, cast
 import onnx_ir as ir
 import onnx_ir.passes.common
 import torch
+from torch._dispatch.python import enable_python_dispatcher
 from torch.export import ExportedProgram
-from torch.fx import GraphModule
+from torch.export.graph_signature import TensorArgument
+from torch.fx import GraphModule, Node
 from torch.fx.experimental import _config as shape_settings
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from lstm_export.exporting.attention import ATTENTION, lacks_axes, with_four_axes
 from lstm_export.exporting.idle_squeezes import without_idle_squeezes
+from lstm_export.exporting.take_apart import NotApartError, Rules, taken_apart
 
 OPSET_VERSION = 18
 """What torch.onnx's translations are written in."""
@@ -61,10 +65,8 @@ def translate(
 class _Parts:
     """The parts of torch.onnx that are used one by one, over one table of translations."""
 
-    translated: frozenset[Target]
     decompositions: dict[Target, Callable[..., Any]]
-    is_composite: Callable[[Target], bool]
-    is_kept: Callable[[Target], bool]
+    rules: Rules
     finish: Callable[[GraphModule], GraphModule]
     to_model: Callable[[ExportedProgram], ir.Model]
 
@@ -80,11 +82,22 @@ def _parts() -> _Parts | None:
 
 def _found_parts() -> _Parts:
     from torch._export.utils import _check_valid_to_preserve, _is_cia_op
+    from torch._subclasses.functional_tensor import dispatch_functionalize
+    from torch.export.exported_program import (
+        _override_composite_implicit_decomp,
+        _split_decomp_table_to_cia_and_python_decomp,
+    )
     from torch.onnx._internal.exporter import _core, _decomp, _fx_passes, _registration
 
     table = _registration.ONNXRegistry.from_torchlib(opset_version=OPSET_VERSION)
     translated = frozenset(_decomp.get_onnx_implemented_overloads(table))
-    decompositions = _decomp.create_onnx_friendly_decomposition_table(set(translated))
+    decompositions: dict[Target, Callable[..., Any]] = {
+        **cast(Any, _decomp.create_onnx_friendly_decomposition_table(set(translated))),
+        ATTENTION: with_four_axes,
+    }
+    composites, others = cast(Any, _split_decomp_table_to_cia_and_python_decomp)(
+        dict(decompositions)
+    )
     promote, strip = _fx_passes.insert_type_promotion_nodes, _fx_passes.remove_assertion_nodes
     convert = _core._exported_program_to_onnx_program
     inspect.signature(convert).bind(None, registry=table)  # TypeError if it takes something else
@@ -103,53 +116,48 @@ def _found_parts() -> _Parts:
             ir.passes.common.InlinePass()(translation.model)
         return translation.model
 
-    return _Parts(
-        translated,
-        {**cast(dict[Target, Callable[..., Any]], decompositions), ATTENTION: with_four_axes},
-        _is_cia_op,
-        _check_valid_to_preserve,
-        finish,
-        to_model,
-    )
+    def stays(node: Node) -> bool:
+        target = node.target
+        if target in _ASSERTIONS or target is operator.getitem:
+            return True
+        if target not in translated or lacks_axes(node):
+            return False
+        if not isinstance(target, torch._ops.OpOverload):
+            return True
+        if target._schema.is_mutable:
+            return False
+        return not _is_cia_op(target) or _check_valid_to_preserve(target)
+
+    def traced(function: Callable[..., Any], values: Sequence[Any]) -> GraphModule:
+        functional = dispatch_functionalize(function)
+        with values[0].fake_mode, enable_python_dispatcher():
+            return make_fx(functional, decomposition_table=others)(*values)
+
+    tracing = functools.partial(_override_composite_implicit_decomp, composites)
+    return _Parts(decompositions, Rules(stays, traced, tracing), finish, to_model)
 
 
 def _prepared(program: ExportedProgram, parts: _Parts) -> ExportedProgram:
     """`program` with every operator one that has a translation, and dtypes made explicit."""
     # Without it torch guards that no length is ever 0 or 1.
     with shape_settings.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        if _is_decomposed(program, parts):
-            prepared = copy.copy(program)
-            prepared._graph_module = _copied(program.graph_module)
-        else:
+        try:
+            prepared = _with_graph(program, taken_apart(program.graph_module, parts.rules))
+        except NotApartError:
             prepared = program.run_decompositions(parts.decompositions)
         prepared._graph_module = parts.finish(prepared.graph_module)
     return prepared
 
 
-def _is_decomposed(program: ExportedProgram, parts: _Parts) -> bool:
-    """Whether decomposing would give back `program` as it is.
-
-    That is so if every operator has a translation and is functional, and torch would not take it
-    apart all the same, as it does with composite operators that may alias their input.
-    """
-    subgraphs = any(program.graph_module.children())
-    return not subgraphs and all(
-        _stays(node.target, parts) and not lacks_axes(node)
-        for node in program.graph.nodes
-        if node.op not in ("placeholder", "output")
-    )
-
-
-def _stays(target: Target, parts: _Parts) -> bool:
-    if target in _ASSERTIONS or target is operator.getitem:
-        return True
-    if target not in parts.translated:
-        return False
-    if not isinstance(target, torch._ops.OpOverload):
-        return True
-    if target._schema.is_mutable:
-        return False
-    return not parts.is_composite(target) or parts.is_kept(target)
+def _with_graph(program: ExportedProgram, module: GraphModule) -> ExportedProgram:
+    prepared = copy.copy(program)
+    prepared._graph_module = module
+    prepared._graph_signature = copy.deepcopy(program.graph_signature)
+    results: Any = module.graph.output_node().args[0]
+    for spec, node in zip(prepared.graph_signature.output_specs, results, strict=True):
+        if isinstance(node, Node) and isinstance(spec.arg, TensorArgument):
+            spec.arg = TensorArgument(node.name)
+    return prepared
 
 
 # Dropped before translation in either case.
@@ -160,12 +168,6 @@ _ASSERTIONS = frozenset(
         torch.ops.aten._assert_tensor_metadata.default,
     }
 )
-
-
-def _copied(module: GraphModule) -> GraphModule:
-    copied = GraphModule(module, copy.deepcopy(module.graph))
-    copied.meta.update(module.meta)
-    return copied
 
 
 def _by_public_export(
