@@ -7,7 +7,7 @@ BASE := .venv-base
 RUNTIMES := .venv-runtimes
 NODE := tests/runtimes
 
-.PHONY: venv setup demo test test-base test-runtimes system lint bench artifacts clean
+.PHONY: venv setup demo test test-base test-runtimes system docs-matrix lint bench artifacts clean
 
 venv: .venv/pyvenv.cfg
 
@@ -42,6 +42,11 @@ test-base: $(BASE)/.installed
 # Python go into environments of their own, those of npm into tests/runtimes.
 test-runtimes: setup system $(RUNTIMES)/.installed $(RUNTIMES)-onnxruntime-openvino/.installed $(NODE)/node_modules/.package-lock.json
 	LSTM_EXPORT_RUNTIMES=all $(BIN)/python -m pytest -n auto --dist worksteal tests/runtimes
+
+# Runs every runtime on every bundle and on small graphs that show what goes wrong, and writes the
+# tables of docs/runtimes.md and what `lstm-export doctor` knows.
+docs-matrix: setup system $(RUNTIMES)/.installed $(RUNTIMES)-onnxruntime-openvino/.installed $(NODE)/node_modules/.package-lock.json
+	OMP_NUM_THREADS=1 $(BIN)/python docs/matrix/rebuild.py
 
 $(RUNTIMES)/.installed: constraints-runtimes.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)

@@ -35,7 +35,7 @@ ALLOWED = {
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
-    "doctor": ("errors contract files compare bundle", "exporting importing"),
+    "doctor": ("errors contract decode files compare bundle", "exporting importing"),
     "demo": ("errors files report", "bundling data training parity bench"),
     "cli": (
         "errors contract",

@@ -50,16 +50,16 @@ def doctor(
 ) -> int:
     """Say what would go wrong, and where: a module before its export, a graph before it is run.
 
-    The code of file.py is run; nothing is written. Runtimes: onnxruntime, onnxruntime-node,
-    onnxruntime-web, openvino, onnxruntime-openvino, opencv, tract, mnn, iree, reference; a release
-    may follow, as onnxruntime@1.17. Exit code 1 if the module cannot be exported, or a runtime that
-    --for names is known not to compute the graph.
+    The code of file.py is run; nothing is written. Runtimes: those that `lstm-export runtimes`
+    lists; mnn and iree, which were tried by hand; tensorrt, triton and matlab, whose documentation
+    alone was read. A release may follow, as onnxruntime@1.17. Exit code 1 if the module cannot be
+    exported, or a runtime that --for names is known not to compute the graph.
 
     With --json, of a module: kind, source, module, parameters, example, guessed, layers,
     unregistered, stock (exporter, verdict, detail, nodes, seconds), report (of the export; null if
     refused), refusal, runtimes, findings, blocked. Of a file: kind, path, runtimes, blocked, graphs
     (name, inputs, outputs, findings). A finding: runtime, version, construct, consequence, detail,
-    avoid, places, blocks.
+    avoid, places, evidence (measured, tried or read), source, blocks.
     """
     from lstm_export.doctor.limits.known import TRIED
     from lstm_export.doctor.runtimes import read_runtime
@@ -195,6 +195,14 @@ def _show_findings(runtimes: Sequence[str], findings: Sequence[Finding]) -> None
                 places += f" and {len(finding.places) - 3} more"
             where = "" if places.lower() == finding.construct.lower() else f" ({places})"
             emit(f"{name}: {finding.consequence}: {finding.construct}{where}")
-            seen = f"; seen on {finding.version}" if finding.version else ""
-            emit(f"    {finding.detail}{seen}")
+            emit(f"    {finding.detail}{_seen(finding)}")
             emit(f"    to avoid it, {finding.avoid}")
+
+
+def _seen(finding: Finding) -> str:
+    """How it is known: measured, tried once, or only read about and where."""
+    if finding.evidence == "read":
+        return f"; read, not measured: {finding.source} ({finding.version})"
+    if not finding.version:
+        return ""
+    return f"; {'measured' if finding.evidence == 'measured' else 'seen'} on {finding.version}"

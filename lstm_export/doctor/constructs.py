@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from lstm_export.bundle.onnx_file import OnnxFile
-from lstm_export.bundle.onnx_graph import UNKNOWN_RANK, OnnxNode
+from lstm_export.bundle.onnx_graph import OnnxNode
 from lstm_export.bundle.onnx_tensor import OnnxTensor
 
 Places = tuple[str, ...]
@@ -40,7 +40,7 @@ def label(node: OnnxNode) -> str:
     return f"{node.op_type} {node.name or given}".strip()
 
 
-def _where(*op_types: str) -> Callable[[Callable[[OnnxNode], bool]], Construct]:
+def where(*op_types: str) -> Callable[[Callable[[OnnxNode], bool]], Construct]:
     """A construct out of a condition on single nodes of these types."""
 
     def construct(condition: Callable[[OnnxNode], bool]) -> Construct:
@@ -76,117 +76,93 @@ def ir_from(first: int, below: int | None) -> Construct:
     return lambda model: _version("IR", model.ir_version, first, below)
 
 
-def unknown_rank(model: OnnxFile) -> Places:
-    """Inputs and outputs whose rank the file does not say: their names."""
-    ends = (*model.graph.inputs, *model.graph.outputs)
-    return tuple(spec.name for spec in ends if spec.axes == UNKNOWN_RANK)
-
-
 def external_data(model: OnnxFile) -> Places:
     """Weights that lie in other files: their names."""
     return model.external_files
 
 
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def sequence_lens(node: OnnxNode) -> bool:
     """True lengths of a padded batch as an input."""
     return _has(node, _LENGTHS)
 
 
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def reverse(node: OnnxNode) -> bool:
     """The backward direction alone."""
     return bool(node.attributes.get("direction") == "reverse")
 
 
-@_where("GRU")
+@where("GRU")
 def reverse_gru(node: OnnxNode) -> bool:
     """A GRU's backward direction alone."""
     return bool(node.attributes.get("direction") == "reverse")
 
 
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def no_initial_state(node: OnnxNode) -> bool:
     """A state left out, to be taken as zero."""
     return not _has(node, _INITIAL_H) or (node.op_type == "LSTM" and not _has(node, _INITIAL_C))
 
 
-@_where("GRU")
+@where("GRU")
 def gru_without_initial_state(node: OnnxNode) -> bool:
     """A GRU's state left out."""
     return not _has(node, _INITIAL_H)
 
 
-@_where("LSTM")
+@where("LSTM")
 def unnamed_lstm_output(node: OnnxNode) -> bool:
     """Y, Y_h or Y_c left out."""
     return not all(_gives(node, position) for position in range(3))
 
 
-@_where("GRU")
+@where("GRU")
 def unnamed_gru_output(node: OnnxNode) -> bool:
     """Y or Y_h left out."""
     return not all(_gives(node, position) for position in range(2))
 
 
-@_where("Loop")
-def unnamed_loop_output(node: OnnxNode) -> bool:
-    """An output of a Loop left out."""
-    return not all(node.outputs)
-
-
-@_where("Scan")
-def unnamed_scan_output(node: OnnxNode) -> bool:
-    """An output of a Scan left out."""
-    return not all(node.outputs)
-
-
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def batch_major(node: OnnxNode) -> bool:
     """layout=1: batch before time."""
     return bool(node.attributes.get("layout", 0) == 1)
 
 
-@_where("LSTM", "GRU")
+@where("LSTM", "GRU")
 def other_activations(node: OnnxNode) -> bool:
     """Activations other than sigmoid and tanh in an LSTM or GRU."""
     return _other_activations(node)
 
 
-@_where("RNN")
+@where("RNN")
 def other_rnn_activation(node: OnnxNode) -> bool:
     """An RNN with another activation than tanh: torch's nonlinearity="relu"."""
     return _other_activations(node)
 
 
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def clipped(node: OnnxNode) -> bool:
     """A bound on what enters the activations."""
     return "clip" in node.attributes
 
 
-@_where("LSTM")
+@where("LSTM")
 def coupled_gates(node: OnnxNode) -> bool:
     """input_forget=1: the forget gate is one minus the input gate."""
     return bool(node.attributes.get("input_forget", 0) == 1)
 
 
-@_where("LSTM")
+@where("LSTM")
 def peephole(node: OnnxNode) -> bool:
     """Peephole weights."""
     return _has(node, _PEEPHOLE)
 
 
-@_where(*RECURRENT)
+@where(*RECURRENT)
 def no_bias(node: OnnxNode) -> bool:
     """B left out, to be taken as zero."""
     return not _has(node, _BIAS)
-
-
-@_where("ConstantOfShape")
-def zeros_without_dtype(node: OnnxNode) -> bool:
-    """ConstantOfShape without a value: float32 zeros, by the standard."""
-    return "value" not in node.attributes
 
 
 def sliced_zero_states(model: OnnxFile) -> Places:
@@ -214,7 +190,7 @@ def recurrent_in(*dtypes: str) -> Construct:
     """A recurrent node that computes in one of these dtypes."""
 
     def places(model: OnnxFile) -> Places:
-        constants = _constants(model)
+        constants = constants_of(model)
         fed = {spec.name: spec.dtype for spec in model.graph.inputs}
         floats = [dtype for dtype in fed.values() if dtype.startswith("float")]
 
@@ -231,7 +207,7 @@ def recurrent_in(*dtypes: str) -> Construct:
 
 def computed_weights(model: OnnxFile) -> Places:
     """Recurrent weights that nodes compute, where initializers would do."""
-    constants = _constants(model)
+    constants = constants_of(model)
     fed = {spec.name for spec in model.graph.inputs}
     return tuple(
         label(node)
@@ -245,7 +221,7 @@ def any_recurrent(model: OnnxFile) -> Places:
     return tuple(label(node) for node in nodes(model, *RECURRENT))
 
 
-def _constants(model: OnnxFile) -> Mapping[str, OnnxTensor]:
+def constants_of(model: OnnxFile) -> Mapping[str, OnnxTensor]:
     """Initializers and the values of Constant nodes, at every depth."""
     found: dict[str, OnnxTensor] = {}
     for graph in model.graphs():

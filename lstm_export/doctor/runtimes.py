@@ -8,20 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx, read_onnx
-from lstm_export.doctor.finding import Consequence, Finding
-from lstm_export.doctor.limits import operators, recurrent, versions
+from lstm_export.doctor.finding import Consequence, Evidence, Finding
+from lstm_export.doctor.limits import documented, inputs, operators, recurrent, versions
 from lstm_export.doctor.limits.known import TRIED, Limit, Outcome
+from lstm_export.doctor.limits.measured import shows
 from lstm_export.errors import OptionError
 
-LIMITS: tuple[Limit, ...] = (*recurrent.LIMITS, *operators.LIMITS, *versions.LIMITS)
+LIMITS: tuple[Limit, ...] = (
+    *recurrent.LIMITS,
+    *operators.LIMITS,
+    *inputs.LIMITS,
+    *versions.LIMITS,
+    *documented.LIMITS,
+)
 
 _GRAVITY: tuple[Consequence, ...] = (
     "silently wrong",
     "crashes",
     "refuses",
     "older releases refuse",
+    "unguarded",
     "inexact",
     "slow",
+    "converts",
 )
 
 
@@ -89,7 +98,16 @@ def _findings(runtime: Runtime, limit: Limit, places: tuple[str, ...]) -> Iterat
                 outcome.detail,
                 limit.avoid,
                 places,
+                _evidence(runtime.name, limit, outcome),
+                outcome.source,
             )
+
+
+def _evidence(runtime: str, limit: Limit, outcome: Outcome) -> Evidence:
+    if outcome.source:
+        return "read"
+    shown = shows(runtime, limit.construct, outcome.consequence)
+    return "measured" if shown else "tried"
 
 
 def _in_release(outcome: Outcome, release: tuple[int, ...]) -> Consequence | None:

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, save
 
 from lstm_export.cli.main import run
+from lstm_export.doctor.limits.measured import measured
 
 MODEL = """
 import torch
@@ -96,7 +97,19 @@ def test_all_runtimes_where_none_is_named(graph: Path, capsys: pytest.CaptureFix
     assert run(["doctor", str(graph)]) == 0
     text = capsys.readouterr().out
     assert "opencv: refuses: Scan" in text
-    assert "nothing is known against it in openvino, tract" in text
+    assert (
+        "nothing is known against it in onnx-reference, openvino, openvino-default, tract" in text
+    )
+
+
+def test_how_something_is_known_is_said(
+    made: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["doctor", str(made.bundle), "--for", "triton,opencv,mnn"]) == 1
+    text = capsys.readouterr().out
+    assert "triton: refuses: an input without axes (horizon)" in text
+    assert "needs at least one axis; read, not measured: https://github.com/triton" in text
+    assert f"; measured on {measured().versions['opencv']}" in text
 
 
 def test_a_bundle_as_json(made: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:

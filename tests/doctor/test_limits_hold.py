@@ -63,7 +63,7 @@ def with_tract(path: Path) -> Run:
 
 RUNTIMES: dict[str, Callable[[Path], Run]] = {
     "onnxruntime": with_onnxruntime,
-    "reference": with_reference,
+    "onnx-reference": with_reference,
     "openvino": with_openvino,
     "opencv": with_opencv,
     "tract": with_tract,
@@ -138,7 +138,7 @@ def test_a_row_holds(
     path = tmp_path / "model.onnx"
     onnx.save(recurrent(**GRAPHS[graph]), path)
     findings = diagnose_graph(path, [runtime])
-    expected = {one.consequence for one in findings if one.consequence not in ("inexact", "slow")}
+    expected = {one.consequence for one in findings if one.blocks}
     if "crashes" in expected:
         return
     judged = outcome(with_onnxruntime, path, None) != "refuses"

@@ -1,6 +1,7 @@
 """What runtimes are known to refuse or to get wrong, as tables.
 
-Every row was measured on the releases of `known.TRIED`, unless its detail names another one: small
-graphs with dynamic axes at five shapes against onnxruntime's CPU provider, ragged lengths where
-there are lengths. Errors are absolute, of values within (-1, 1).
+Rows of runtimes that `measured.json` names hold on the version there: `make docs-matrix` shows them
+on the bundles of `artifacts` and on a trap for each construct, and a test compares both. The few
+constructs without a trap, and other runtimes, were tried by hand on the releases of `known.TRIED`;
+`documented` has what was only read. Errors are absolute, of values within (-1, 1).
 """

@@ -7,23 +7,30 @@ from dataclasses import dataclass
 
 from lstm_export.doctor.constructs import Construct
 from lstm_export.doctor.finding import Consequence
+from lstm_export.doctor.limits.measured import measured
+
+READ: Mapping[str, str] = {
+    "tensorrt": "8.5",
+    "triton": "2025",
+    "matlab": "R2026a",
+}
+"""Runtimes that were never run here, and what their documentation was read for."""
 
 TRIED: Mapping[str, str] = {
-    "onnxruntime": "1.31.1",
-    "onnxruntime-node": "1.30",
-    "onnxruntime-web": "1.30",
-    "openvino": "2026.4",
-    "onnxruntime-openvino": "1.24",
-    "opencv": "5.0",
-    "tract": "0.23",
+    **{
+        name: version
+        for name, version in measured().versions.items()
+        if name not in ("oracle", "torch")
+    },
     "mnn": "3.6",
     "iree": "3.13",
-    "reference": "onnx 1.23",
+    **READ,
 }
-"""The runtimes that can be asked about, and the release on which each was tried. `reference` is
-the onnx package's own ReferenceEvaluator, `onnxruntime-openvino` the execution provider."""
+"""The runtimes that can be asked about, by the names of `verify --runtimes`, and a release: the one
+that was measured, the one that was tried by hand, or the one that was read about."""
 
-ONNXRUNTIMES = "onnxruntime onnxruntime-node onnxruntime-web"
+ONNXRUNTIMES = "onnxruntime onnxruntime-node onnxruntime-web chromium c"
+OPENVINO = "openvino openvino-default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Outcome:
     detail: str
     since: tuple[int, ...] = ()
     """The release from which on it is right; empty if none is known."""
+    source: str = ""
+    """The address of the documentation, where it was only read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lstm_export.doctor import constructs
+from lstm_export.doctor import surroundings
 from lstm_export.doctor.constructs import operator
-from lstm_export.doctor.limits.known import ONNXRUNTIMES, Limit, Outcome
+from lstm_export.doctor.limits.known import ONNXRUNTIMES, OPENVINO, Limit, Outcome
 
 _FUSED = "write the loop with nn.LSTM, nn.GRU or nn.RNN, which need none"
 
@@ -15,16 +15,23 @@ LIMITS = (
         _FUSED,
         (
             Outcome("silently wrong", "opencv", "what a step gives comes with two axes too many"),
-            Outcome("silently wrong", "reference", "steps are concatenated, not stacked"),
+            Outcome("silently wrong", "onnx-reference", "steps are concatenated, not stacked"),
             Outcome("crashes", "mnn", "the process ends"),
             Outcome("refuses", "tract onnxruntime-openvino iree", "it is not implemented"),
         ),
     ),
     Limit(
         "a Loop's output left out",
-        constructs.unnamed_loop_output,
+        surroundings.unnamed_loop_output,
         "name every output of the Loop",
-        (Outcome("crashes", ONNXRUNTIMES, "the first run is a segmentation fault"),),
+        (
+            Outcome(
+                "crashes",
+                "onnxruntime onnxruntime-node c",
+                "the first run is a segmentation fault",
+            ),
+            Outcome("refuses", "onnxruntime-web chromium", "the first run fails"),
+        ),
     ),
     Limit(
         "Scan",
@@ -34,9 +41,30 @@ LIMITS = (
     ),
     Limit(
         "a Scan's output left out",
-        constructs.unnamed_scan_output,
+        surroundings.unnamed_scan_output,
         "name every output of the Scan",
-        (Outcome("refuses", f"{ONNXRUNTIMES} tract", "loading fails"),),
+        (Outcome("refuses", f"{ONNXRUNTIMES} onnxruntime-openvino tract", "loading fails"),),
+    ),
+    Limit(
+        "a Scan whose body leaves out what is scanned",
+        surroundings.idle_scan,
+        "use model.onnx or stream.onnx there, step by step",
+        (
+            Outcome("silently wrong", OPENVINO, "one step is run of all, or the graph refused"),
+            Outcome("refuses", "tract", "loading fails"),
+        ),
+    ),
+    Limit(
+        "a Slice whose bounds are fed",
+        surroundings.fed_slice,
+        "cut the output behind the call instead",
+        (Outcome("refuses", "tract", "the run fails unless the length is that of the axis"),),
+    ),
+    Limit(
+        "a MatMul with a vector",
+        surroundings.vector_matmul,
+        "make the vector a matrix of one column",
+        (Outcome("refuses", "opencv", "the second factor needs two axes"),),
     ),
     Limit(
         "ReverseSequence",
@@ -52,7 +80,7 @@ LIMITS = (
     ),
     Limit(
         "ConstantOfShape without a value",
-        constructs.zeros_without_dtype,
+        surroundings.zeros_without_dtype,
         "give it a float32 value",
         (
             Outcome("refuses", "tract", "its zeros are taken as float64"),
@@ -61,7 +89,7 @@ LIMITS = (
     ),
     Limit(
         "an input or output of unknown rank",
-        constructs.unknown_rank,
+        surroundings.unknown_rank,
         "give every graph input and output a shape, with names for dynamic axes",
         (Outcome("refuses", "opencv", "loading fails"),),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lstm_export.doctor import constructs
 from lstm_export.doctor.constructs import operator, recurrent_in
-from lstm_export.doctor.limits.known import ONNXRUNTIMES, Limit, Outcome
+from lstm_export.doctor.limits.known import ONNXRUNTIMES, OPENVINO, Limit, Outcome
 
 _SPELT_OUT = "export with target=portable, which spells out zero states and names every output"
 _ELSEWHERE = "run it in onnxruntime"
@@ -18,7 +18,7 @@ LIMITS = (
         (
             Outcome(
                 "silently wrong",
-                "openvino onnxruntime-openvino mnn iree reference",
+                f"{OPENVINO} onnxruntime-openvino mnn iree onnx-reference",
                 "the lengths are ignored: shorter sequences are off by about 0.5",
             ),
             Outcome(
@@ -83,7 +83,7 @@ LIMITS = (
         _TIME_MAJOR,
         (
             Outcome("refuses", ONNXRUNTIMES, "recurrent operators are time-major only"),
-            Outcome("silently wrong", "openvino", "the outputs come in another shape"),
+            Outcome("silently wrong", OPENVINO, "the outputs come in another shape"),
             Outcome("crashes", "tract", "loading ends the process"),
             Outcome("refuses", "opencv", "the first run fails"),
         ),
@@ -106,7 +106,7 @@ LIMITS = (
         "train with tanh, or run it in onnxruntime or OpenVINO",
         (
             Outcome("silently wrong", "tract", "ReLU is ignored, tanh computed: off by 1 and more"),
-            Outcome("refuses", "reference", "Tanh and Affine are the only ones known"),
+            Outcome("refuses", "onnx-reference", "Tanh and Affine are the only ones known"),
         ),
     ),
     Limit(
@@ -115,7 +115,9 @@ LIMITS = (
         _ELSEWHERE,
         (
             Outcome(
-                "silently wrong", "tract reference", "they are ignored: off by up to 0.9 with ReLU"
+                "silently wrong",
+                "tract onnx-reference",
+                "they are ignored: off by up to 0.9 with ReLU",
             ),
             Outcome("refuses", "opencv", "loading fails"),
         ),
@@ -124,7 +126,7 @@ LIMITS = (
         "clip",
         constructs.clipped,
         _ELSEWHERE,
-        (Outcome("silently wrong", "opencv tract reference", "the bound is ignored"),),
+        (Outcome("silently wrong", "opencv tract onnx-reference", "the bound is ignored"),),
     ),
     Limit(
         "input_forget=1",
@@ -133,7 +135,7 @@ LIMITS = (
         (
             Outcome(
                 "silently wrong",
-                "openvino opencv tract reference",
+                f"{OPENVINO} onnxruntime-openvino opencv tract onnx-reference",
                 "the gates are not coupled: off by about 0.2",
             ),
         ),
@@ -142,14 +144,18 @@ LIMITS = (
         "peephole weights",
         constructs.peephole,
         _ELSEWHERE,
-        (Outcome("silently wrong", "openvino opencv", "off by about 0.1"),),
+        (Outcome("silently wrong", f"{OPENVINO} onnxruntime-openvino opencv", "off by about 0.1"),),
     ),
     Limit(
         "float64 recurrence",
         recurrent_in("float64"),
         "export it in float32, as export_onnx does with a float64 module",
         (
-            Outcome("refuses", ONNXRUNTIMES, "LSTM, GRU and RNN are float32 only"),
+            Outcome(
+                "refuses",
+                f"{ONNXRUNTIMES} onnxruntime-openvino tract",
+                "LSTM, GRU and RNN are float32 only",
+            ),
             Outcome("silently wrong", "opencv", "an LSTM is off by about 0.5, a GRU is refused"),
         ),
     ),
@@ -172,9 +178,11 @@ LIMITS = (
         "use the float32 file here",
         (
             Outcome(
-                "refuses", "opencv tract mnn iree reference", "the operator is onnxruntime's own"
+                "refuses",
+                "opencv tract mnn iree onnx-reference",
+                "the operator is onnxruntime's own",
             ),
-            Outcome("slow", "onnxruntime-web", "right, but slower than float32"),
+            Outcome("slow", "onnxruntime-web chromium", "right, but slower than float32"),
         ),
     ),
     Limit(
@@ -196,8 +204,20 @@ LIMITS = (
         (
             Outcome(
                 "inexact",
-                "openvino",
+                OPENVINO,
                 "CPUs that have bfloat16 compute in it: errors of 5e-4 to 5e-3",
+            ),
+        ),
+    ),
+    Limit(
+        "gates that do not quite close",
+        constructs.any_recurrent,
+        "compare with a bound of 1e-5 there, or run it in onnxruntime",
+        (
+            Outcome(
+                "inexact",
+                "tract",
+                "gates saturate at 1 - 5e-7, so that a state which is held fades by that each step",
             ),
         ),
     ),

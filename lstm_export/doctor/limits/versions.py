@@ -41,6 +41,12 @@ LIMITS = (
         "weights in another file",
         external_data,
         "pass the files in the session option externalData, or export with external_data=False",
-        (Outcome("refuses", "onnxruntime-web", "a page cannot open the file beside the model"),),
+        (
+            Outcome(
+                "refuses",
+                "onnxruntime-web chromium",
+                "a page cannot open the file beside the model",
+            ),
+        ),
     ),
 )
