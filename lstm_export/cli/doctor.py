@@ -171,7 +171,7 @@ def _show_graphs(found: FileDiagnosis, *, asked: bool) -> None:
         shown = found.runtimes if asked else [one for one in found.runtimes if one in named]
         _show_findings(shown, graph.findings)
         if not asked:
-            quiet = [one for one in found.runtimes if one not in named]
+            quiet = [one for one in found.runtimes if one not in named and not _only_read(one)]
             if quiet:
                 emit(f"nothing is known against it in {', '.join(quiet)}")
 
@@ -188,7 +188,8 @@ def _show_findings(runtimes: Sequence[str], findings: Sequence[Finding]) -> None
     for name in runtimes:
         own = [finding for finding in findings if finding.runtime == name]
         if not own:
-            emit(f"{name}: nothing is known against it")
+            never = "; it was never run, its documentation was read" if _only_read(name) else ""
+            emit(f"{name}: nothing is known against it{never}")
         for finding in own:
             places = ", ".join(finding.places[:3])
             if len(finding.places) > 3:
@@ -197,6 +198,12 @@ def _show_findings(runtimes: Sequence[str], findings: Sequence[Finding]) -> None
             emit(f"{name}: {finding.consequence}: {finding.construct}{where}")
             emit(f"    {finding.detail}{_seen(finding)}")
             emit(f"    to avoid it, {finding.avoid}")
+
+
+def _only_read(runtime: str) -> bool:
+    from lstm_export.doctor.limits.known import READ
+
+    return runtime.partition("@")[0] in READ
 
 
 def _seen(finding: Finding) -> str:

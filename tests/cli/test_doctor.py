@@ -109,6 +109,8 @@ def test_how_something_is_known_is_said(
     text = capsys.readouterr().out
     assert "triton: refuses: an input without axes (horizon)" in text
     assert "needs at least one axis; read, not measured: https://github.com/triton" in text
+    assert run(["doctor", str(made.bundle / "model.onnx"), "--for", "tensorrt"]) == 0
+    assert "tensorrt: nothing is known against it; it was never run" in capsys.readouterr().out
     assert f"; measured on {measured().versions['opencv']}" in text
 
 

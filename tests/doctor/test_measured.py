@@ -140,6 +140,10 @@ def test_the_matrix_is_of_all_runtimes() -> None:
 def test_a_finding_says_how_it_is_known(traps: dict[str, Path]) -> None:
     wrong, inexact = diagnose_graph(traps["sequence-lens"], ["openvino"])
     assert (wrong.evidence, wrong.version) == ("measured", measured().versions["openvino"])
+    assert inexact.evidence == "tried"
+    *_, fading = diagnose_graph(traps["sequence-lens"], ["tract"])
+    assert (fading.consequence, fading.evidence) == ("inexact", "measured")
+    *_, inexact = diagnose_graph(traps["portable"], ["openvino-default"])
     assert inexact.evidence == ("measured" if measured().bfloat16 else "tried")
     (by_hand,) = [
         one for one in diagnose_graph(traps["sequence-lens"], ["mnn"]) if "lens" in one.construct

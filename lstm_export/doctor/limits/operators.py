@@ -58,7 +58,7 @@ LIMITS = (
         "a Slice whose bounds are fed",
         surroundings.fed_slice,
         "cut the output behind the call instead",
-        (Outcome("refuses", "tract", "the run fails unless the length is that of the axis"),),
+        (Outcome("refuses", "tract", "runs fail at nearly every length"),),
     ),
     Limit(
         "a MatMul with a vector",
