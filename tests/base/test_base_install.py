@@ -90,7 +90,7 @@ def test_verifying_the_golden_values() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *(["verify"], ["inspect"], ["doctor", "--for", "openvino,tract"]),
+        *(["verify"], ["inspect"], ["doctor", "--for", "onnxruntime,chromium"]),
         ["bench", "--batch", "1", "--seconds", "0.05"],
     ],
 )
