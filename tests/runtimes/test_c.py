@@ -49,7 +49,7 @@ def golden(bundle: Path, graph: str) -> list[GoldenCase]:
 
 def asked(message: bytes) -> subprocess.CompletedProcess[bytes]:
     """What the program says to bytes, with the model of the sunspots loaded."""
-    command = [c.compiled(c.SOURCE), c.library(), SUNSPOTS / "model.onnx"]
+    command = [c.compiled(c.SOURCE), c.shared_library(), SUNSPOTS / "model.onnx"]
     return subprocess.run(list(map(str, command)), input=message, capture_output=True, check=False)
 
 

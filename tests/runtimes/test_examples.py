@@ -207,7 +207,7 @@ def test_c(
 ) -> None:
     need("c")
     bundle, folder = programs(name)
-    library = c.library()
+    library = c.shared_library()
     assert library is not None
     # As a release of onnxruntime has it: a plain name for the linker, the major version's for the
     # loader.

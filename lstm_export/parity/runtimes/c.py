@@ -42,7 +42,7 @@ def status() -> Status:
     missing = []
     if compiler() is None:
         missing.append("a C compiler: apt-get install gcc libc6-dev, or CC=…")
-    found = library()
+    found = shared_library()
     if found is None:
         missing.append(f"onnxruntime 1.22 or newer from PyPI, or {LIBRARY_VARIABLE}=PATH")
     if os.name != "posix":
@@ -57,7 +57,7 @@ def open_graph(subject: Subject) -> Runner:
     Raises OptionError where compiler or library are missing or do not fit, OutputError where the
     cache folder cannot be written, RefusedError where onnxruntime refuses the graph.
     """
-    found = library()
+    found = shared_library()
     if found is None:
         raise OptionError(f"the runtime 'c' is not there: it needs {status().how_to_get}")
     program = compiled(SOURCE)
@@ -70,7 +70,7 @@ def compiler() -> list[str] | None:
     return words if shutil.which(words[0]) else None
 
 
-def library() -> Path | None:
+def shared_library() -> Path | None:
     """onnxruntime's shared library: the one that is named, else that of the Python package."""
     if named := os.environ.get(LIBRARY_VARIABLE):
         return Path(named)

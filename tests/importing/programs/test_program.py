@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 from torch.export import Dim
 from torch.utils._pytree import tree_leaves
 
@@ -176,7 +176,7 @@ def test_dropout_in_training_mode_is_refused(tmp_path: Path) -> None:
         converted(tmp_path, module, *features(2, 5), training=True)
 
 
-@torch.library.custom_op("lstm_export_tests::turned", mutates_args=())
+@library.custom_op("lstm_export_tests::turned", mutates_args=())
 def turned(x: Tensor) -> Tensor:
     return x.flip(1)
 
