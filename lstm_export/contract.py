@@ -26,6 +26,7 @@ FUTURE_LENGTH = "future_length"
 
 Cell = Literal["lstm", "gru", "rnn"]
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "rnn")
+Task = Literal["forecast", "classify", "regress", "tag", "module"]
 Scaler = Literal["standard", "minmax", "none"]
 SCALERS: tuple[Scaler, ...] = ("standard", "minmax", "none")
 
@@ -162,6 +163,68 @@ class Forecast:
         return self.window.horizon == 1 and all(c.name in features for c in self.targets)
 
 
+Pooling = Literal["last", "mean", "max", "sum"]
+POOLINGS: tuple[Pooling, ...] = ("last", "mean", "max", "sum")
+SymbolLevel = Literal["character", "word"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The symbols that a text is read as. `symbols[i]` has the id i + 1; whatever is not among
+    them has the id 0."""
+
+    level: SymbolLevel
+    lowercase: bool
+    symbols: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many ids there are."""
+        return len(self.symbols) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Whole sequences in, an answer to each, or to each of their steps, out.
+
+    `x` is float32 (batch, sequence_length, len(features)) in the table's own units or, with a
+    `vocabulary`, int64 ids (batch, sequence_length). A model with `classes` gives `probabilities`
+    (batch, len(classes)), one with `targets` gives `output` (batch, len(targets)) in the targets'
+    units; what answers every step has (batch, sequence_length, …). Sequences of several lengths
+    are padded at their end, and `lengths` (batch,) int64 tell how long each is.
+    """
+
+    answer: tuple[str, ...]
+    """The columns that are answered: one of labels, or the targets."""
+    features: tuple[Column, ...]
+    input_scaling: Scaling
+    vocabulary: Vocabulary | None
+    embedding_size: int
+    """Width of a symbol's vector; 0 where rows of numbers are read."""
+    recurrent: Recurrent
+    pooling: Pooling | None
+    """How the steps of a sequence become one vector; None: every step is answered."""
+    classes: tuple[str, ...] = ()
+    targets: tuple[Column, ...] = ()
+    target_scaling: Scaling | None = None
+
+    @property
+    def causal(self) -> bool:
+        """Whether the answer at a step depends on the past alone, through the recurrent states
+        alone, so that the model can stream."""
+        return not self.recurrent.bidirectional and self.pooling in ("last", None)
+
+    @property
+    def output(self) -> str:
+        """The name of the graphs' answer."""
+        return "probabilities" if self.classes else "output"
+
+    @property
+    def width(self) -> int:
+        """How many numbers an answer has."""
+        return len(self.classes) or len(self.targets)
+
+
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """Prediction intervals as half-widths: the truth lies within forecast ± half-width.
@@ -203,16 +266,18 @@ class Contract:
     `stream_start` has, by input name, the states of a stream graph that do not start at zero.
     """
 
-    task: Literal["forecast", "module"]
+    task: Task
     graph: GraphSpec
     forecast: Forecast | None = None
     stream_start: dict[str, Start] | None = None
+    sequences: Sequences | None = None
 
     def to_json(self) -> str:
         """Canonical JSON: the same contract gives the same bytes."""
         body = {"format_version": FORMAT_VERSION, **asdict(self)}
-        if self.stream_start is None:  # as contracts were before there were any
-            del body["stream_start"]
+        for name in ("stream_start", "sequences"):
+            if body[name] is None:  # as contracts were before there were any
+                del body[name]
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod

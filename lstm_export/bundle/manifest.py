@@ -8,7 +8,7 @@ by 64 zeros, so a change of any byte of any file of a bundle is seen.
 
 import json
 from dataclasses import asdict, field
-from typing import Any, Literal
+from typing import Any
 
 from lstm_export.bundle.digest import sha256_hex
 from lstm_export.bundle.layout import LAYOUT
@@ -19,7 +19,9 @@ from lstm_export.contract import (
     Forecast,
     GraphSpec,
     Intervals,
+    Sequences,
     Start,
+    Task,
     checked_version,
 )
 from lstm_export.decode import decode
@@ -76,7 +78,7 @@ class ParitySummary:
 class Manifest:
     """Everything a bundle says of itself."""
 
-    task: Literal["forecast", "module"]
+    task: Task
     graphs: dict[str, GraphSpec]
     opset_version: int
     ir_version: int
@@ -87,25 +89,26 @@ class Manifest:
     parity: ParitySummary | None = None
     intervals: Intervals | None = None
     stream_start: dict[str, Start] | None = None
+    sequences: Sequences | None = None
     independent_rows: bool | None = None
     """Whether each row of a batch has the outputs that it has alone; None where nobody asked."""
 
     @property
     def rows_are_independent(self) -> bool:
         """Whether a batch may be run in parts, or single rows as one batch."""
-        return self.task == "forecast" if self.independent_rows is None else self.independent_rows
+        return self.task != "module" if self.independent_rows is None else self.independent_rows
 
     def contract(self, graph: str) -> Contract:
         """The contract of one graph of the bundle, by file name."""
         if graph not in self.graphs:
             raise BundleError(f"the bundle has no {graph}; it has {', '.join(sorted(self.graphs))}")
         start = self.stream_start if graph == LAYOUT.stream else None
-        return Contract(self.task, self.graphs[graph], self.forecast, start)
+        return Contract(self.task, self.graphs[graph], self.forecast, start, self.sequences)
 
     def to_bytes(self) -> bytes:
         """The manifest file, its checksum filled in."""
         body = {"format_version": FORMAT_VERSION, "checksum": _BLANK, **asdict(self)}
-        for name in ("intervals", "stream_start", "independent_rows"):
+        for name in ("intervals", "stream_start", "sequences", "independent_rows"):
             if body[name] is None:  # as manifests were before there were any
                 del body[name]
         if self.provenance.weights is None:
@@ -131,8 +134,11 @@ class Manifest:
             )
         body.pop("format_version")
         manifest = decode(cls, body, where)
-        if manifest.task == "forecast" and manifest.forecast is None:
-            raise ContractError(f"{where}: the task is forecast, but its terms are missing")
+        terms = {"forecast": manifest.forecast, "module": manifest}.get(
+            manifest.task, manifest.sequences
+        )
+        if terms is None:
+            raise ContractError(f"{where}: the task is {manifest.task}, but its terms are missing")
         return manifest
 
 
