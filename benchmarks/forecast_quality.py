@@ -54,7 +54,7 @@ CASES = {
 def rmse(result: TrainResult) -> dict[str, float]:
     """The test RMSE by method."""
     metrics = result.description.metrics["test"]
-    (target,) = (column.name for column in result.description.forecast.targets)
+    (target,) = (column.name for column in result.description.forecaster.targets)
     return {method: errors[target]["rmse"] for method, errors in metrics.items()}
 
 

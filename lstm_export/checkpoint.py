@@ -1,6 +1,6 @@
 """The checkpoint of a run: what training leaves and exporting takes.
 
-    RUN/checkpoint.json      the forecast's terms, origin, test metrics, sha256 of the weights
+    RUN/checkpoint.json      the task's terms, origin, test metrics, sha256 of the weights
     RUN/model.safetensors    the best weights, named as in the module's state_dict
 
 Reading needs NumPy and safetensors, no torch.
@@ -23,6 +23,8 @@ from lstm_export.contract import (
     DataOrigin,
     Forecast,
     Intervals,
+    Sequences,
+    Task,
     checked_version,
 )
 from lstm_export.decode import decode
@@ -39,19 +41,41 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 class Description:
     """`checkpoint.json`."""
 
-    forecast: Forecast
+    forecast: Forecast | None
+    """The terms of a forecaster."""
     data: DataOrigin
     seed: int
     metrics: dict[str, Any]
     versions: dict[str, str]
+    sequences: Sequences | None = None
+    """The terms of any other task."""
     weights_sha256: str = ""
     intervals: Intervals | None = None
-    """None where no part of the data was left for them."""
+    """None where no part of the data was left for them, and where nothing is forecast."""
+    task: Task = "forecast"
+
+    @property
+    def forecaster(self) -> Forecast:
+        """The terms of a forecaster. Raises CheckpointError if the run is of another task."""
+        if self.forecast is None:
+            raise CheckpointError(
+                f"the run was trained to {self.task} {self.data.name}: expected one that forecasts"
+            )
+        return self.forecast
+
+    @property
+    def sequence_terms(self) -> Sequences:
+        """The terms of a model of sequences. Raises CheckpointError if the run forecasts."""
+        if self.sequences is None:
+            raise CheckpointError(
+                f"the run forecasts {self.data.name}: expected one that answers sequences"
+            )
+        return self.sequences
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A trained forecaster: its terms and its weights, float32, by state_dict name."""
+    """A trained model: its terms and its weights, float32, by state_dict name."""
 
     description: Description
     weights: Weights
@@ -71,6 +95,8 @@ def write_checkpoint(run: Path, description: Description, weights: Weights) -> N
     write_atomic(run / WEIGHTS, body)
     digest = hashlib.sha256(body).hexdigest()
     document = {"format_version": FORMAT_VERSION, **asdict(description), "weights_sha256": digest}
+    if description.sequences is None:
+        del document["sequences"]
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomic(run / DESCRIPTION, text + "\n")
 
@@ -91,7 +117,11 @@ def read_description(run: Path) -> Description:
         raise CheckpointError(f"cannot read {file}: {error.strerror or error}") from None
     body = checked_version(body, str(file))
     body.pop("format_version")
-    return decode(Description, body, str(file))
+    description = decode(Description, body, str(file))
+    expected = description.forecast if description.task == "forecast" else description.sequences
+    if expected is None:
+        raise CheckpointError(f"{file}: the task is {description.task}, but its terms are missing")
+    return description
 
 
 def read_checkpoint(run: Path) -> Checkpoint:

@@ -153,7 +153,7 @@ def _run(folder: Path, out: Path, chosen: Mapping[str, int | None], say: Say) ->
     # The folder is about to get its final name: what is reported must be found there.
     parity = replace(parity, bundle=str(out / "bundle"), against=str(out / "run"))
     say(f"4/6  forecast {YEARS_AHEAD} years in a process that cannot import torch")
-    terms = description.forecast
+    terms = description.forecaster
     forecast = _forecast(bundle, series, terms.window.history)
     columns: dict[str, list[object]] = {"year": list(forecast), DATASET: list(forecast.values())}
     write_table(folder / "forecast.csv", columns, force=False)

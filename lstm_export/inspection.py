@@ -153,9 +153,9 @@ def _run(path: Path) -> Inspection:
         "training run",
         str(path),
         "forecast",
-        parameter_count(description.forecast),
+        parameter_count(description.forecaster),
         {file.name: file.stat().st_size for file in sorted(path.iterdir()) if file.is_file()},
-        description.forecast,
+        description.forecaster,
         provenance=Provenance(
             "run",
             description.data,

@@ -185,13 +185,13 @@ def train(
 
 def _show(result: TrainResult, report: Path | None) -> None:
     metrics = result.description.metrics
-    horizon = result.description.forecast.window.horizon
+    horizon = result.description.forecaster.window.horizon
     for key, steps in (("test", f"{horizon} steps ahead"), ("test_one_step", "one step ahead")):
         if key == "test" and horizon == 1:
             continue
         rows = [
             [f"{target}  {method}", f"{error['rmse']:.4g}", f"{error['mae']:.4g}"]
-            for target in (column.name for column in result.description.forecast.targets)
+            for target in (column.name for column in result.description.forecaster.targets)
             for method, error in ((name, by[target]) for name, by in metrics[key].items())
         ]
         emit(table([f"test part, {steps}", "RMSE", "MAE"], rows))

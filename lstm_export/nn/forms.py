@@ -1,4 +1,4 @@
-"""A forecaster in the form of each graph of its bundle: the module that the graph must equal."""
+"""A model in the form of each graph of its bundle: the module that the graph must equal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from lstm_export.nn.forecaster import Forecaster, ForecasterStream, RawHead, add_back
+from lstm_export.nn.sequence_model import RaggedSequenceModel, SequenceModel, SequenceStream
 
 
 class WholeForecaster(nn.Module):
@@ -94,15 +95,34 @@ class RaggedForecaster(nn.Module):
         return add_back(predicted, model.targets_of(rows), lag)
 
 
-_FORMS = {
+class WholeSequenceModel(nn.Module):
+    """The model on sequences of one length."""
+
+    def __init__(self, model: SequenceModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.model(x)
+        return answer
+
+
+_FORECASTS = {
     "model.onnx": WholeForecaster,
     "stream.onnx": ForecasterStream,
     "forecast.onnx": ForecasterFeedback,
     "ragged.onnx": RaggedForecaster,
 }
+_SEQUENCES = {
+    "model.onnx": WholeSequenceModel,
+    "stream.onnx": SequenceStream,
+    "ragged.onnx": RaggedSequenceModel,
+}
 
 
-def module_of(model: Forecaster, graph: str) -> nn.Module:
+def module_of(model: Forecaster | SequenceModel, graph: str) -> nn.Module:
     """`model` in the form of a graph, by file name, in eval mode."""
-    form: nn.Module = _FORMS[graph](model)
+    if isinstance(model, SequenceModel):
+        return _SEQUENCES[graph](model).eval()
+    form: nn.Module = _FORECASTS[graph](model)
     return form.eval()

@@ -12,7 +12,7 @@ _CELLS: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 def one_line(description: Description) -> str:
     """What the model is and what it sees, as one sentence."""
-    terms, spec = description.forecast, description.forecast.recurrent
+    terms, spec = description.forecaster, description.forecaster.recurrent
     layers = f"{spec.num_layers} layers of" if spec.num_layers > 1 else "one layer of"
     ways = "bidirectional " if spec.bidirectional else ""
     article = "An" if not spec.bidirectional and spec.cell in ("lstm", "rnn") else "A"
@@ -27,7 +27,8 @@ def one_line(description: Description) -> str:
 
 def model_facts(description: Description) -> Facts:
     """What one needs to know to judge or repeat the run."""
-    terms, spec, metrics = description.forecast, description.forecast.recurrent, description.metrics
+    terms, metrics = description.forecaster, description.metrics
+    spec = terms.recurrent
     windows = metrics.get("windows", {})
     pairs = [
         ("Targets", _names([column.name for column in terms.targets])),

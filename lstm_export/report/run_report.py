@@ -71,17 +71,17 @@ def write_run_report(
 
 
 def _title(description: Description) -> str:
-    names = [short(column.name, 30) for column in description.forecast.targets]
+    names = [short(column.name, 30) for column in description.forecaster.targets]
     shown = ", ".join(names[:PANELS]) + (
         f" and {len(names) - PANELS} more" if names[PANELS:] else ""
     )
-    horizon = description.forecast.window.horizon
+    horizon = description.forecaster.window.horizon
     ahead = "one step ahead" if horizon == 1 else f"{horizon} steps ahead"
     return f"{shown}, {ahead}"
 
 
 def _lead(description: Description) -> str:
-    found = best(description.forecast, description.metrics)
+    found = best(description.forecaster, description.metrics)
     model = one_line(description)
     if found is None:
         return model
@@ -95,7 +95,7 @@ def _tiles(
     description: Description, parity: ParityReport | None, timings: Timings | None
 ) -> list[Tile]:
     tiles = []
-    if (found := best(description.forecast, description.metrics)) is not None:
+    if (found := best(description.forecaster, description.metrics)) is not None:
         note = f"{found.baseline}: {number(found.baseline_rmse)}"
         tiles.append(Tile("Test RMSE", number(found.rmse), note))
     if parity is not None:
@@ -112,7 +112,7 @@ def _series_section(
     bundle: Path | None,
     horizon: int | None,
 ) -> Section:
-    terms = description.forecast
+    terms = description.forecaster
     options = read_options(run)
     split = {} if options is None else options[1]
     panels = series_panels(
@@ -139,14 +139,14 @@ def _series_section(
 
 
 def _usual_horizon(description: Description) -> int:
-    terms, season = description.forecast, description.metrics.get("season")
+    terms, season = description.forecaster, description.metrics.get("season")
     if not terms.feeds_back or terms.known:
         return terms.window.horizon
     return season if isinstance(season, int) and 1 < season <= 400 else 12
 
 
 def _accuracy_section(run: Path, description: Description) -> Section:
-    terms = description.forecast
+    terms = description.forecaster
     blocks: list[Block] = []
     if (found := read_predictions(run, terms)) is not None:
         shown, plots = found

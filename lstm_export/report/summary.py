@@ -20,7 +20,7 @@ _SHOWN = (
 
 def summary_tables(result: DemoResult) -> list[tuple[list[str], list[list[str]]]]:
     """Header and rows of each table: accuracy; then the bundle beside torch; then files."""
-    accuracy = accuracy_tables(result.description.forecast, result.description.metrics)[0]
+    accuracy = accuracy_tables(result.description.forecaster, result.description.metrics)[0]
     header, rows = speed_table(result.timings)
     worst = worst_comparison(result.parity)
     if worst is not None:

@@ -68,7 +68,7 @@ def test_torch_is_left_as_it_was(tiny: Tiny, tmp_path: Path) -> None:
 
 def test_terms_come_from_the_training_part_alone(tiny: Tiny, tmp_path: Path) -> None:
     result = train(tiny(difference=2, features="all", unit={"x": "m"}), tmp_path / "run")
-    terms = result.description.forecast
+    terms = result.description.forecaster
     rows = round(140 * 0.65)
     values = result.series.values[:rows]
     assert [column.name for column in terms.features] == ["x", "y"]

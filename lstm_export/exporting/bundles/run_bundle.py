@@ -29,7 +29,7 @@ def export_run(run: Path, path: Path, *, force: bool, target: Target) -> Manifes
     checkpoint = read_checkpoint(run)
     description = checkpoint.description
     model = build(checkpoint)
-    specs = forecast_graphs(description.forecast)
+    specs = forecast_graphs(description.forecaster)
     graphs = {name: export_forecast(model, name, target) for name in specs}
     candidates = golden_candidates(model, checkpoint.weights, specs)
     golden, parity = settle_golden(graphs, candidates)
@@ -46,11 +46,11 @@ def export_run(run: Path, path: Path, *, force: bool, target: Target) -> Manifes
             metrics=description.metrics,
             versions={**description.versions, **versions()},
         ),
-        forecast=description.forecast,
+        forecast=description.forecaster,
         variants={"float32": LAYOUT.model},
         parity=parity,
         intervals=description.intervals,
     )
-    card = run_card(description.forecast, description.data.name, parity, description.intervals)
+    card = run_card(description.forecaster, description.data.name, parity, description.intervals)
     contents = {**graphs, LAYOUT.golden: golden_bytes(golden), LAYOUT.card: card.encode()}
     return write_bundle(path, manifest, contents, force=force)

@@ -35,7 +35,7 @@ def open_graph(subject: Subject) -> Runner:
 def reference(subject: Subject) -> Runner:
     """The equations behind one graph, in float64. Raises OptionError without a run."""
     checkpoint = weights_of(subject, "oracle")
-    terms, weights = checkpoint.description.forecast, checkpoint.weights
+    terms, weights = checkpoint.description.forecaster, checkpoint.weights
     if subject.graph == LAYOUT.model:
         return lambda inputs: {"output": forecaster.forecast(terms, weights, inputs["x"])}
     if subject.graph == LAYOUT.stream:

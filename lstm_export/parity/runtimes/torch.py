@@ -28,7 +28,7 @@ def open_graph(subject: Subject) -> Runner:
     from lstm_export.nn.forms import module_of
     from lstm_export.nn.reference import run_module
 
-    graphs = graphs_of(checkpoint.description.forecast)
+    graphs = graphs_of(checkpoint.description.forecaster)
     if subject.graph not in graphs:
         raise OptionError(f"the run has no module for {subject.graph}")
     spec = graphs[subject.graph]
