@@ -65,6 +65,8 @@ def verify(
 
     Exit code 1 if anything is wrong. Without --atol and --rtol the parity rule holds. With
     --runtimes all, what a runtime refuses loudly is shown and is no failure; wrong numbers are.
+    A kept case is judged as it was when it was kept, unless a BUNDLE, --against, --atol or --rtol
+    say otherwise.
 
     With --json, and in --report: passed, bundle, against, runtimes, rule, counts (cases by
     check), notes, failures (check, message), errors (cases without an answer: runtime, graph,
@@ -84,13 +86,14 @@ def verify(
     from lstm_export.files import refuse_existing, refuse_within, write_atomic
     from lstm_export.parity.kept import keep, refuse_kept
     from lstm_export.parity.replay import load_case
+    from lstm_export.parity.trial import Tolerance
     from lstm_export.parity.verify import replay
     from lstm_export.parity.verify import verify as verify_bundle
 
     if bundle is None and case is None:
         raise OptionError("expected the BUNDLE to verify, or a kept case with --replay")
-    if case is not None and (against, atol, rtol, cases) != (None, None, None, None):
-        raise OptionError("--against, --atol, --rtol and --cases are not for --replay")
+    if case is not None and cases is not None:
+        raise OptionError("--cases is not for --replay: the case is kept already")
     for path in (report, html, markdown, cases):
         if path is not None and bundle is not None:
             refuse_within(path, bundle, "into which only export writes")
@@ -106,7 +109,8 @@ def verify(
         runtimes = "onnxruntime" if saved is None else saved.runtime
     names = [name.strip() for name in runtimes.split(",")]
     if saved is not None:
-        found = replay(saved, bundle, names)
+        given = None if (atol, rtol) == (None, None) else Tolerance(atol, rtol)
+        found = replay(saved, bundle, names, against=against, tolerance=given)
     else:
         assert bundle is not None
         found = verify_bundle(bundle, against=against, runtimes=names, atol=atol, rtol=rtol)

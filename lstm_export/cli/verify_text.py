@@ -60,7 +60,8 @@ def show_replay(case: SavedCase, found: ParityReport) -> None:
         for one in found.comparisons:
             if one.runtime == runtime:
                 _show_comparison(one)
-    emit(f"\n{'passed' if found.passed else 'FAILED'}; the case was kept of {case.runtime}")
+    emit(f"\nkept of {case.runtime}: {case.seen}")
+    emit("passed" if found.passed else "FAILED")
     say(f"rule: {found.rule}")
 
 

@@ -30,12 +30,12 @@ class CaseComparison:
 
 @dataclass(frozen=True, slots=True)
 class CaseError:
-    """A case that a runtime did not answer."""
+    """A case that a runtime did not answer, or that it was not asked any more."""
 
     check: Check
     runtime: str
     graph: str
     case: str
     message: str
-    kind: Literal["refused", "crashed", "hung"] = "refused"
+    kind: Literal["refused", "crashed", "hung", "not asked"] = "refused"
     features: tuple[Feature, ...] = ()

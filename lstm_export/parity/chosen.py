@@ -9,7 +9,7 @@ from lstm_export.errors import MissingExtraError, OptionError
 from lstm_export.parity.runtimes.registry import RUNTIMES, Status, status
 
 ALL = "all"
-_FROM_WEIGHTS = ("oracle", "torch")
+FROM_WEIGHTS = ("oracle", "torch")
 """These compute from a run's weights, and are asked with a run alone."""
 
 
@@ -45,7 +45,7 @@ def choose(runtimes: Sequence[str], *, live: bool) -> Chosen:
             if not one.installed:
                 raise MissingExtraError("torch", "train", "verifying against a run")
         return Chosen(named, frozenset(named), {}, found)
-    every = [name for name in RUNTIMES if live or name not in _FROM_WEIGHTS or name in named]
+    every = [name for name in RUNTIMES if live or name not in FROM_WEIGHTS or name in named]
     found = {name: status(name) for name in every}
     present = tuple(name for name in every if found[name].installed)
     absent = {name: found[name].how_to_get for name in every if not found[name].installed}

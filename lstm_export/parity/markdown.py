@@ -62,7 +62,7 @@ def _unanswered(report: ParityReport) -> list[str]:
     """Every message once, with where it was said."""
     said: dict[tuple[str, Verdict, str], list[str]] = {}
     for cell in report.matrix:
-        if cell.verdict in ("crashed", "hung", "refused"):
+        if cell.verdict in ("crashed", "hung", "refused", "not asked"):
             graphs = said.setdefault((cell.runtime, cell.verdict, cell.message), [])
             if cell.graph not in graphs:
                 graphs.append(cell.graph)

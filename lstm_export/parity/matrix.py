@@ -10,7 +10,7 @@ from lstm_export.compare.result import json_number
 from lstm_export.parity.cases import CaseComparison, CaseError
 from lstm_export.parity.features import FEATURES, Feature
 
-Verdict = Literal["wrong", "crashed", "hung", "refused", "within", "not installed"]
+Verdict = Literal["wrong", "crashed", "hung", "refused", "not asked", "within", "not installed"]
 WORST_FIRST: tuple[Verdict, ...] = get_args(Verdict)
 
 
@@ -19,8 +19,8 @@ class Cell:
     """One runtime on one graph, asked for one feature.
 
     `cases` were tried, of which `verdict` is that of the worst. `message` is the runtime's own word
-    where it gave no answer, the reason where it was wrong. `worst` is the output that came nearest
-    its bound, or exceeded it most; None where nothing was answered.
+    where it gave no answer, the reason where it was wrong or not asked. `worst` is the output that
+    came nearest its bound, or exceeded it most; None where nothing was answered.
     """
 
     runtime: str

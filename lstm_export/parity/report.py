@@ -51,6 +51,14 @@ class WorstCase:
 
 
 @dataclass(frozen=True, slots=True)
+class UnansweredCase:
+    """A trial, and what a runtime did instead of answering it."""
+
+    trial: Trial
+    error: CaseError
+
+
+@dataclass(frozen=True, slots=True)
 class KeptCase:
     """A case in a file: the worst answer of a runtime, or the first that it did not give."""
 
@@ -92,6 +100,11 @@ class ParityReport:
     """Seconds of one run, by graph and runtime, pipes counted in."""
     worst: tuple[WorstCase, ...] = ()
     """The worst case of each runtime, with its inputs, to be kept and replayed."""
+    unanswered: tuple[UnansweredCase, ...] = ()
+    """Of each runtime the first case that it refused, that it crashed on and that it hung on."""
+    atol: float | None = None
+    rtol: float | None = None
+    """The tolerances that replaced the parity rule, if any."""
     kept: tuple[KeptCase, ...] = ()
     """Those that were kept."""
 

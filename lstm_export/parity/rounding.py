@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,17 @@ class MovedWeights:
                 moved = replace(self.subject, checkpoint=_moved(self.checkpoint, index))
                 self._runners.append(adapter("torch")(moved))
             yield self._runners[index](inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswers:
+    """What such copies answered to one case when it was kept."""
+
+    kept: Sequence[Tensors]
+
+    def answers(self, inputs: Tensors) -> Iterator[Tensors]:
+        """The answers again; `inputs` are those of the case."""
+        yield from self.kept
 
 
 def _moved(checkpoint: Checkpoint, seed: int) -> Checkpoint:

@@ -16,7 +16,7 @@ from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.parity.cases import CaseComparison, CaseError, Check
 from lstm_export.parity.features import Feature, features
 from lstm_export.parity.report import Failure
-from lstm_export.parity.rounding import MovedWeights
+from lstm_export.parity.rounding import KeptAnswers, MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors, UnansweredError
 
 _NAMED = 3
@@ -35,7 +35,7 @@ class Trial:
     torch: Tensors | None
     chunks: tuple[int, ...] = ()
     """Lengths to cut the sequence into, state carried from one to the next; empty: one run."""
-    moved: MovedWeights | None = None
+    moved: MovedWeights | KeptAnswers | None = None
     """Measures torch's own error more closely, where its one run leaves an output out of bounds."""
 
 
@@ -117,19 +117,21 @@ def run_in_chunks(
 def sum_up(comparisons: Iterable[CaseComparison], errors: Iterable[CaseError]) -> list[Failure]:
     """One sentence per check, runtime, graph and output that failed in any case."""
     failures = []
-    raised: dict[tuple[Check, str, str], list[CaseError]] = {}
+    raised: dict[tuple[Check, str, str, bool], list[CaseError]] = {}
     for error in errors:
-        raised.setdefault((error.check, error.runtime, error.graph), []).append(error)
-    for (check, runtime, graph), group in raised.items():
+        key = (error.check, error.runtime, error.graph, error.kind == "not asked")
+        raised.setdefault(key, []).append(error)
+    for (check, runtime, graph, unasked), group in raised.items():
+        became, first = ("asked", "because") if unasked else ("answered", "the first:")
         message = (
-            f"{graph} in {runtime}: {len(group)} {check} cases were not answered "
-            f"({_names([e.case for e in group])}); the first: {group[0].message}"
+            f"{graph} in {runtime}: {len(group)} {check} cases were not {became} "
+            f"({_names([e.case for e in group])}); {first} {group[0].message}"
         )
         failures.append(Failure("runtime", message))
     judged: dict[tuple[Check, str, str, str], list[CaseComparison]] = {}
     for one in comparisons:
-        key = (one.check, one.runtime, one.graph, one.comparison.name)
-        judged.setdefault(key, []).append(one)
+        place = (one.check, one.runtime, one.graph, one.comparison.name)
+        judged.setdefault(place, []).append(one)
     for (check, runtime, graph, output), cases in judged.items():
         failed = [one for one in cases if not one.comparison.passed]
         if failed:

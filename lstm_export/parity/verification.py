@@ -13,9 +13,7 @@ from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle
 from lstm_export.checkpoint import Checkpoint
 from lstm_export.contract import GraphSpec
-from lstm_export.errors import (
-    BundleError,
-)
+from lstm_export.errors import BundleError
 from lstm_export.parity.cases import CaseComparison, CaseError
 from lstm_export.parity.chosen import Chosen
 from lstm_export.parity.contract_check import check_graph, check_manifest, differences
@@ -24,7 +22,8 @@ from lstm_export.parity.features import FEATURES, Feature
 from lstm_export.parity.golden_replay import golden_trials, in_chunks
 from lstm_export.parity.latency import latencies
 from lstm_export.parity.live import live_trials
-from lstm_export.parity.report import Failure, ParityReport, WorstCase, rank
+from lstm_export.parity.patience import Patience
+from lstm_export.parity.report import Failure, ParityReport, UnansweredCase, WorstCase, rank
 from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.isolated import Isolated
 from lstm_export.parity.runtimes.oracle import reference
@@ -48,6 +47,7 @@ class Verification:
         self.tried: dict[str, Counter[Feature]] = {}
         self.latency: dict[str, dict[str, float]] = {}
         self.worst: dict[str, WorstCase] = {}
+        self.unanswered: dict[tuple[str, str], UnansweredCase] = {}
         self.failures: list[Failure] = []
         self.comparisons: list[CaseComparison] = []
         self.errors: list[CaseError] = []
@@ -69,18 +69,19 @@ class Verification:
             content, path = contents[graph], bundle.path / graph
             self.failures += check_graph(manifest, graph, content, str(path))
             subject = Subject(graph, content, path, manifest.contract(graph), self.checkpoint)
-            self.tried[graph] = Counter()
             runners = self.open_all(subject)
+            patience = Patience()
             own = [trial for trial in golden if trial.graph == graph]
             # A forecaster's run has chunked cases of its own; the matrix has that row without one.
             several = len(self.chosen.names) > 1 and self.checkpoint is None
             if graph == LAYOUT.stream and (manifest.forecast is None or several):
                 own += in_chunks(own, manifest.graphs[graph])
             try:
-                self.judge(own, runners, manifest.graphs[graph])
+                self.judge(own, runners, manifest.graphs[graph], patience)
                 if self.checkpoint is not None:
-                    self._live(subject, self.checkpoint, runners)
-                self.latency[graph] = latencies(own, runners)
+                    self._live(subject, self.checkpoint, runners, patience)
+                willing = {n: one for n, one in runners.items() if patience.over(n) is None}
+                self.latency[graph] = latencies(own, willing)
             finally:
                 close(runners)
 
@@ -99,6 +100,9 @@ class Verification:
             tried=self.tried,
             latency=self.latency,
             worst=tuple(self.worst.values()),
+            unanswered=tuple(self.unanswered.values()),
+            atol=self.tolerance.atol,
+            rtol=self.tolerance.rtol,
         )
 
     def verdict(self) -> list[Failure]:
@@ -112,6 +116,8 @@ class Verification:
         return found
 
     def open_all(self, subject: Subject) -> dict[str, Runner]:
+        """The graph in every runtime that takes it; what the others say is noted."""
+        self.tried[subject.graph] = Counter()
         runners = {}
         for name in self.chosen.names:
             try:
@@ -126,7 +132,9 @@ class Verification:
     def _unopened(self, error: CaseError) -> None:
         self.errors.append(replace(error, features=FEATURES))
 
-    def _live(self, subject: Subject, run: Checkpoint, runners: dict[str, Runner]) -> None:
+    def _live(
+        self, subject: Subject, run: Checkpoint, runners: dict[str, Runner], patience: Patience
+    ) -> None:
         terms = run.description.forecast
         spec = graphs_of(terms).get(subject.graph)
         if spec is None:
@@ -135,21 +143,45 @@ class Verification:
         torch, oracle = adapter("torch")(subject), reference(subject)
         moved = MovedWeights(subject, run)
         trials = live_trials(terms, subject.graph, spec, torch, oracle, moved)
-        self.judge(trials, runners, spec)
+        self.judge(trials, runners, spec, patience)
 
     def judge(
-        self, trials: Iterator[Trial] | list[Trial], runners: dict[str, Runner], spec: GraphSpec
+        self,
+        trials: Iterator[Trial] | list[Trial],
+        runners: dict[str, Runner],
+        spec: GraphSpec,
+        patience: Patience,
     ) -> None:
+        """Every trial of one graph in every runtime that has not used up the patience with it."""
         for trial in trials:
-            self.tried[trial.graph].update(asked(trial, spec))
+            shown = asked(trial, spec)
+            self.tried[trial.graph].update(shown)
+            self._not_opened(trial)
             for name, runner in runners.items():
+                why = patience.over(name)
+                if why is not None:
+                    place = (trial.check, name, trial.graph, trial.case)
+                    self.errors.append(CaseError(*place, why, "not asked", shown))
+                    continue
                 comparisons, errors = judge_trial(trial, name, runner, spec, self.tolerance)
                 self.comparisons += comparisons
                 self.errors += errors
+                for error in errors:
+                    patience.note(error)
+                    self._keep(trial, error)
                 for one in comparisons:
                     before = self.worst.get(name)
                     if before is None or rank(one) > rank(before.comparison):
                         self.worst[name] = WorstCase(trial, one)
+
+    def _not_opened(self, trial: Trial) -> None:
+        """Keeps `trial` for the runtimes that did not open its graph: to them all are alike."""
+        for error in self.errors:
+            if error.check == "runtime" and error.graph == trial.graph:
+                self._keep(trial, error)
+
+    def _keep(self, trial: Trial, error: CaseError) -> None:
+        self.unanswered.setdefault((error.runtime, error.kind), UnansweredCase(trial, error))
 
 
 def close(runners: dict[str, Runner]) -> None:

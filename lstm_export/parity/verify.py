@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from lstm_export.errors import (
     NewerFormatError,
     OptionError,
 )
-from lstm_export.parity.chosen import choose
+from lstm_export.parity.chosen import FROM_WEIGHTS, choose
+from lstm_export.parity.patience import Patience
 from lstm_export.parity.replay import SavedCase
 from lstm_export.parity.report import Failure, ParityReport
 from lstm_export.parity.runtimes.registry import Subject
@@ -55,26 +55,38 @@ def verify(
     return verification.report(str(bundle), None if against is None else str(against), rule)
 
 
-def replay(case: SavedCase, bundle: str | Path | None, runtimes: Sequence[str]) -> ParityReport:
-    """One saved case again, on `bundle` or the one that it was seen on.
+def replay(
+    case: SavedCase,
+    bundle: str | Path | None,
+    runtimes: Sequence[str],
+    *,
+    against: str | Path | None = None,
+    tolerance: Tolerance | None = None,
+) -> ParityReport:
+    """One saved case again, judged as it was: on its bundle, its run and by its tolerance, or on
+    those given instead.
 
     Raises what `verify` raises, and BundleError if the bundle has no such graph.
     """
+    wanted = case.tolerance if tolerance is None else tolerance
+    rule = describe(wanted.atol, wanted.rtol)
     folder = Path(case.bundle if bundle is None else bundle)
     opened = open_bundle(folder)
     graph = case.trial.graph
     manifest = opened.manifest
     contract = manifest.contract(graph)
-    chosen = choose(runtimes, live=False)
-    verification = Verification(Tolerance(), chosen, None)
-    verification.tried[graph] = Counter()
-    subject = Subject(graph, opened.read(graph), folder / graph, contract)
+    run = case.against if against is None else against
+    # The answers to judge by are in the case: its run is for runtimes that compute from weights.
+    checkpoint = _run(run) if run is not None and {*runtimes} & {*FROM_WEIGHTS} else None
+    chosen = choose(runtimes, live=checkpoint is not None)
+    verification = Verification(wanted, chosen, checkpoint)
+    subject = Subject(graph, opened.read(graph), folder / graph, contract, checkpoint)
     runners = verification.open_all(subject)
     try:
-        verification.judge([case.trial], runners, manifest.graphs[graph])
+        verification.judge([case.trial], runners, manifest.graphs[graph], Patience())
     finally:
         close(runners)
-    return verification.report(str(folder), None, describe(None, None))
+    return verification.report(str(folder), None if checkpoint is None else str(run), rule)
 
 
 def _run(against: str | Path) -> Checkpoint:

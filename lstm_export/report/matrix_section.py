@@ -32,6 +32,7 @@ _TONES: dict[Verdict, Tone] = {
     "crashed": "fallen",
     "hung": "fallen",
     "refused": "loud",
+    "not asked": "absent",
     "within": "good",
     "not installed": "absent",
 }
@@ -68,8 +69,9 @@ def matrix_section(report: ParityReport) -> Section:
     text = (
         "Each graph was loaded once and asked for everything. Within: every value kept to the "
         "rule; the number is the worst error as a share of its bound. Refused: a clear no, when "
-        "loading or running. Crashed or hung: the process died or had to be ended. Wrong: an "
-        "answer beyond its bound, and the only one that nobody would notice."
+        "loading or running. Crashed or hung: the process died or had to be ended; what it was not "
+        "asked after that says so. Wrong: an answer beyond its bound, and the only one that "
+        "nobody would notice."
     )
     return Section("Every runtime, and what it was asked", text, blocks)
 

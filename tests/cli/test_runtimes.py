@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from lstm_export.cli.main import run
@@ -100,11 +101,13 @@ def test_a_kept_case_again(tmp_path: Path, capsys: Capture) -> None:
 
 def test_bad_use(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "no.npz").write_bytes(b"no case")
+    np.savez(tmp_path / "other.npz", x=np.zeros(2))
     for arguments, message in (
         ([], "expected the BUNDLE"),
         (["--replay", str(tmp_path / "absent.npz")], "there is no such file"),
-        (["--replay", str(tmp_path / "no.npz")], "is no case of a verification"),
-        (["--replay", str(tmp_path / "no.npz"), "--atol", "1"], "are not for --replay"),
+        (["--replay", str(tmp_path / "no.npz")], "expected a case that verify --cases of this"),
+        (["--replay", str(tmp_path / "other.npz")], "kept: it has no 'about.json is not a file"),
+        (["--replay", "no.npz", "--cases", "x"], "--cases is not for --replay"),
         ([str(BUNDLE), "--cases", str(tmp_path / "no.npz")], "expected a folder to keep cases in"),
         ([str(BUNDLE), "--cases", str(BUNDLE / "cases")], "into which only export writes"),
         ([str(BUNDLE), "--html", "x", "--markdown", "./x"], "give each its own file"),

@@ -260,8 +260,9 @@ def test_what_hangs_or_dies_is_told_and_the_others_are_judged(
     assert not report.passed
     words = {"hung": "no answer within 0.2 s", "crashed": "killed by SIGSEGV"}
     verdicts = told(report.matrix, "tract")
-    assert list(verdicts) == [verdict]
+    assert set(verdicts) <= {verdict, "not asked"}
     assert words[verdict] in verdicts[verdict]
+    assert all(words[verdict] in message for message in verdicts.values())
     assert set(told(report.matrix, "onnxruntime")) == {"within"}
 
 

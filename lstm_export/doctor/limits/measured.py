@@ -16,7 +16,7 @@ from lstm_export.decode import decode
 from lstm_export.doctor.finding import Consequence
 
 FILE = Path(__file__).with_name("measured.json")
-Verdict = Literal["wrong", "crashed", "hung", "refused", "within"]
+Verdict = Literal["wrong", "crashed", "hung", "refused", "not asked", "within"]
 OUTSIDE = "outside the contract"
 """The feature of rows whose inputs no contract allows: there a refusal is right."""
 
