@@ -14,11 +14,13 @@ from typing import IO, Any
 import numpy.typing as npt
 
 from lstm_export.parity.frames import FrameError, Message, Tensors, read, written
+from lstm_export.parity.runtimes.last_words import last_words
 from lstm_export.parity.runtimes.registry import CrashedError, HungError, RefusedError
 
 LOAD_LIMIT_S = 120.0
 RUN_LIMIT_S = 60.0
-_LAST_LINES = 3
+_MOST_SAID = 1 << 18
+"""Bytes at the end of what a process said in which its last words are looked for."""
 
 
 class Isolated:
@@ -134,10 +136,9 @@ class Isolated:
 
     def _last_words(self) -> str:
         self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - 4000))
-        text = self._said.read().decode("utf-8", "replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return f": {' | '.join(lines[-_LAST_LINES:])}" if lines else ""
+        self._said.seek(max(0, self._said.tell() - _MOST_SAID))
+        words = last_words(self._said.read().decode("utf-8", "replace"))
+        return f": {words}" if words else ""
 
 
 @contextlib.contextmanager
