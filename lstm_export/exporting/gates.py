@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lstm_export.contract import Cell
+from lstm_export.nn.equations.layers import EquationLayers
+
+RecurrentLayers = nn.RNNBase | EquationLayers
 
 ONNX_GATES: dict[Cell, tuple[int, ...]] = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "rnn": (0,)}
 """For each ONNX gate, in order, the position of the same gate in torch."""
@@ -33,8 +36,10 @@ class LayerWeights:
     P: Tensor | None
 
 
-def cell_of(module: nn.RNNBase) -> Cell:
-    """Which cell a torch module holds."""
+def cell_of(module: RecurrentLayers) -> Cell:
+    """Which cell the layers hold."""
+    if isinstance(module, EquationLayers):
+        return module.cell
     if isinstance(module, nn.LSTM):
         return "lstm"
     return "gru" if isinstance(module, nn.GRU) else "rnn"

@@ -1,25 +1,30 @@
 """Something else in place of the forward of a module's recurrent layers, for a while.
 
-The classes are patched, so subclasses that call super().forward() are reached, but the patch acts
-only in a thread that asked for it and only on the layers of its module: everyone else gets torch's
-own forward.
+The layers are those of torch.nn and those by their equations (`lstm_export.nn`). The classes are
+patched, so subclasses that call super().forward() are reached, but the patch acts only in a thread
+that asked for it and only on the layers of its module: everyone else gets the class's own forward.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
 
-Forward = Callable[[nn.RNNBase, Any, Any], Any]
-"""torch's own: a layer, its input and its initial state or None."""
-Instead = Callable[[Forward, str, nn.RNNBase, Any, Any], Any]
-"""What is called for it: with torch's own forward, the layer's path, and forward's arguments."""
+from lstm_export.exporting.gates import RecurrentLayers
+from lstm_export.nn.equations.layers import EquationLayers
 
-_CLASSES: tuple[type[nn.RNNBase], ...] = (nn.LSTM, nn.GRU, nn.RNN)
+Forward = Callable[[RecurrentLayers, Any, Any], Any]
+"""The class's own: a layer, its input and its initial state or None."""
+Instead = Callable[[Forward, str, RecurrentLayers, Any, Any], Any]
+"""What is called for it: with the class's forward, the layer's path, and forward's arguments."""
+
+_CLASSES: tuple[type[nn.Module], ...] = (nn.LSTM, nn.GRU, nn.RNN, EquationLayers)
 _originals: dict[type, Callable[..., Any]] = {}
 _patch_lock = threading.Lock()
 _patch_users = 0
@@ -63,11 +68,15 @@ def _remove() -> None:
 
 
 def _dispatching(original: Forward) -> Callable[..., Any]:
-    def forward(self: nn.RNNBase, input: Any, hx: Any = None) -> Any:
+    _, first, second = inspect.signature(original).parameters
+
+    @functools.wraps(original)
+    def forward(self: RecurrentLayers, *args: Any, **kwargs: Any) -> Any:
         asked: tuple[dict[int, str], Instead] | None = getattr(_here, "asked", None)
         if asked is None or id(self) not in asked[0]:
-            return original(self, input, hx)
+            return original(self, *args, **kwargs)
+        given = dict(zip((first, second), args, strict=False)) | kwargs
         paths, instead = asked
-        return instead(original, paths[id(self)], self, input, hx)
+        return instead(original, paths[id(self)], self, given[first], given.get(second))
 
     return forward

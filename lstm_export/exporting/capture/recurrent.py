@@ -9,7 +9,9 @@ lengths, x is the padded tensor, y is zero in the padding, and the states are th
 sequence's own last step. One node for the whole module keeps torch
 from seeing the transposes between layers, whose strides would make it specialise lengths.
 
-Weights are read before tracing, which leaves the module as it was.
+Weights are read before tracing, which leaves the module as it was. Layers by their equations are
+taken for the torch layers that they convert to, unless somebody changed the equations: then these
+are traced as they stand.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from lstm_export.exporting.capture.instead import Forward, instead_of_forward
 from lstm_export.exporting.capture.opaque import DOMAIN as DOMAIN
 from lstm_export.exporting.capture.opaque import demand, fix
 from lstm_export.exporting.capture.ragged import Packed, unpacked
-from lstm_export.exporting.gates import LayerWeights, cell_of, onnx_layers
+from lstm_export.exporting.gates import LayerWeights, RecurrentLayers, cell_of, onnx_layers
+from lstm_export.nn.equations.convert import to_torch
+from lstm_export.nn.equations.layers import CELL_CLASSES, EquationLayers
 
 OP_TYPE = "Recurrent"
 
@@ -37,16 +41,42 @@ Layers = tuple[LayerWeights, ...]
 def recurrent_capture(module: nn.Module) -> Iterator[None]:
     """Within the block, in this thread, recurrent layers inside `module` trace as opaque nodes."""
     layers = {
-        path: onnx_layers(child)
+        path: (torchs, onnx_layers(torchs))
         for path, child in module.named_modules()
-        if isinstance(child, nn.LSTM | nn.GRU | nn.RNN)
+        if (torchs := _as_torch(child)) is not None
     }
 
-    def traced(original: Forward, path: str, layer: nn.RNNBase, x: Any, hx: Any) -> Any:
-        return _traced_forward(layer, path, layers[path], x, hx)
+    def traced(original: Forward, path: str, layer: RecurrentLayers, x: Any, hx: Any) -> Any:
+        if path not in layers:
+            return original(layer, x, hx)
+        torchs, weights = layers[path]
+        return _traced_forward(torchs, path, weights, x, hx)
 
     with instead_of_forward(module, traced):
         yield
+
+
+def _as_torch(module: nn.Module) -> nn.RNNBase | None:
+    """The torch layers that compute what `module` does, None if that is to be traced."""
+    if isinstance(module, nn.LSTM | nn.GRU | nn.RNN):
+        return module
+    if type(module) is EquationLayers and not _was_changed(module):
+        return to_torch(module)
+    return None
+
+
+def _was_changed(layers: EquationLayers) -> bool:
+    """Whether something else than the class's own equations is computed."""
+    kind = CELL_CLASSES[layers.cell]
+    cells = [cell for cells in layers.directions for cell in cells]
+    return type(layers.dropout) is not nn.Dropout or any(
+        type(cell) is not kind
+        or getattr(cell, "nonlinearity", layers.nonlinearity) != layers.nonlinearity
+        or cell._forward_hooks
+        or cell._forward_pre_hooks
+        or "forward" in vars(cell)
+        for cell in cells
+    )
 
 
 def _traced_forward(module: nn.RNNBase, path: str, layers: Layers, x: Any, hx: Any) -> Any:

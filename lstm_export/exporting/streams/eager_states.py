@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lstm_export.exporting.capture.instead import Forward, instead_of_forward
+from lstm_export.exporting.gates import RecurrentLayers, cell_of
 from lstm_export.exporting.streams.carry import State
 from lstm_export.exporting.verify.reference import Eager
 
@@ -35,13 +36,15 @@ def eager_chunk(
         calls[-1].append(state)
     finals: dict[str, Tensor] = {}
 
-    def given(original: Forward, path: str, layer: nn.RNNBase, x: Any, hx: Any) -> Any:
+    def given(original: Forward, path: str, layer: RecurrentLayers, x: Any, hx: Any) -> Any:
+        if path not in waiting:  # layers that were changed carry their states in a loop
+            return original(layer, x, hx)
         own = waiting[path].pop(0)
         values = [torch.from_numpy(initial[state.name]).to(x.device, dtype) for state in own]
         unbatched = x.dim() == 2
         if unbatched:
             values = [value.squeeze(1) for value in values]
-        several = isinstance(layer, nn.LSTM)
+        several = cell_of(layer) == "lstm"
         y, after = original(layer, x, tuple(values) if several else values[0])
         for state, value in zip(own, after if several else (after,), strict=True):
             finals[state.final.name] = value.unsqueeze(1) if unbatched else value

@@ -8,6 +8,7 @@ its end to its start, and both outputs stand beside each other at every step (Sc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -22,6 +23,12 @@ from lstm_export.nn.equations.lstm import LSTMCell
 
 State = tuple[Tensor, ...]
 """(h, c) of an LSTM, (h,) of the others."""
+
+CELL_CLASSES: dict[Cell, Callable[..., nn.Module]] = {
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "rnn": ElmanCell,
+}
 
 
 class EquationLayers(nn.Module):
@@ -67,18 +74,14 @@ class EquationLayers(nn.Module):
         directions = 2 if bidirectional else 1
         widths = [input_size] + [directions * hidden_size] * (num_layers - 1)
 
+        named = {"nonlinearity": nonlinearity} if cell == "rnn" else {}
+
         def cells() -> nn.ModuleList:
-            return nn.ModuleList(self._new_cell(width) for width in widths)
+            made = CELL_CLASSES[cell]
+            return nn.ModuleList(made(width, hidden_size, **named) for width in widths)
 
         self.forward_cells = cells()
         self.backward_cells = cells() if bidirectional else nn.ModuleList()
-
-    def _new_cell(self, input_size: int) -> nn.Module:
-        if self.cell == "lstm":
-            return LSTMCell(input_size, self.hidden_size)
-        if self.cell == "gru":
-            return GRUCell(input_size, self.hidden_size)
-        return ElmanCell(input_size, self.hidden_size, self.nonlinearity)
 
     @property
     def directions(self) -> tuple[nn.ModuleList, ...]:
@@ -154,9 +157,10 @@ def over_time(
     the steps where `valid` (batch, sequence_length) is False.
     """
     length = x.shape[1]
+    several = len(state) > 1
     outputs = []
     for t in reversed(range(length)) if backward else range(length):
-        after = cell(x[:, t], state if len(state) == 2 else state[0])
+        after = cell(x[:, t], state if several else state[0])
         after = after if isinstance(after, tuple) else (after,)
         if valid is not None:
             here = valid[:, t].unsqueeze(1)
