@@ -191,7 +191,8 @@ class Sequences:
     `vocabulary`, int64 ids (batch, sequence_length). A model with `classes` gives `probabilities`
     (batch, len(classes)), one with `targets` gives `output` (batch, len(targets)) in the targets'
     units; what answers every step has (batch, sequence_length, …). Sequences of several lengths
-    are padded at their end, and `lengths` (batch,) int64 tell how long each is.
+    are padded at their end, and `lengths` (batch,) int64 tell how long each is; behind an end the
+    answers are 0.
     """
 
     answer: tuple[str, ...]

@@ -1,22 +1,16 @@
-"""Inputs to compare forecasters on: the shapes, scales and states that a model must hold for.
-
-The values look like what the model was trained on, and are the same on every machine: they come
-from NumPy's PCG64 by additions and multiplications alone, never through a library's sine or
-logarithm.
-"""
+"""Inputs to compare forecasters on: the shapes, scales and states that a model must hold for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lstm_export.compare.raw_rows import SCALES, STATES, Scale, State, initial_states, raw_rows
 from lstm_export.contract import Forecast
 
-Scale = Literal["tiny", "typical", "large"]
-State = Literal["zero", "random"]
 Inputs = dict[str, npt.NDArray[Any]]
 
 BATCHES = (1, 2, 3, 17)
@@ -24,13 +18,6 @@ LONG = 500
 RAGGED = 60
 """The longest ragged case: the oracle answers each sequence alone."""
 HORIZONS = (1, 2, 40)
-SCALES: dict[Scale, float] = {"tiny": 1e-3, "typical": 1.0, "large": 30.0}
-"""Spread of what the recurrent layers see, in units of the training data's: gates that hardly
-move, gates that work, and gates that saturate."""
-STATES: tuple[State, ...] = ("zero", "random")
-
-_LIMIT = 1e30
-"""No raw value exceeds this: a forecast near the end of float32 says nothing about parity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +128,12 @@ def stream_inputs(
 ) -> Inputs:
     """`x` with the state that `stream.onnx` takes, in its order.
 
-    A random state is uniform in (−1, 1) for h, where a cell can really be, and in (−2, 2) for c.
     `initial_rows` are always the K raw rows before x: zeros would be another series.
     """
     rng = np.random.default_rng(seed)
-    lag, spec = terms.window.difference, terms.recurrent
+    lag = terms.window.difference
     rows = _series(terms, batch, lag + length, scale, rng)
-    reach = {"zero": 0.0, "random": 1.0}[state]
-    inputs = {"x": rows[:, lag:]}
-    h_shape = (spec.num_layers * spec.num_directions, batch, spec.state_size)
-    inputs["initial_h"] = (reach * _uniform(rng, h_shape)).astype(np.float32)
-    if spec.cell == "lstm":
-        c_shape = (*h_shape[:2], spec.hidden_size)
-        inputs["initial_c"] = (2 * reach * _uniform(rng, c_shape)).astype(np.float32)
+    inputs: Inputs = {"x": rows[:, lag:], **initial_states(terms.recurrent, batch, state, rng)}
     if lag:
         inputs["initial_rows"] = rows[:, :lag]
     return {name: np.ascontiguousarray(value) for name, value in inputs.items()}
@@ -162,30 +142,9 @@ def stream_inputs(
 def _series(
     terms: Forecast, batch: int, length: int, scale: Scale, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """Rows that start inside the columns' ranges and go on as the training data did."""
-    factor, lag, width = SCALES[scale], terms.window.difference, len(terms.features)
-    low, high = (
-        np.clip(np.array([getattr(c, end) for c in terms.features], np.float64), -_LIMIT, _LIMIT)
-        for end in ("minimum", "maximum")
-    )
-    centre, reach = (low + high) / 2, np.abs(high - low) / 2
-    scaling = terms.input_scaling
-    offset = np.array(scaling.offset, dtype=np.float64)
-    spread = np.array(scaling.scale) if scaling.kind != "none" else reach
-    noise = _uniform(rng, (batch, length, width))
-    values = centre + reach * noise
-    if lag:
-        steps = offset + factor * spread * noise
-        for t in range(lag, length):
-            values[:, t] = values[:, t - lag] + steps[:, t]
-    elif scale != "typical":
-        values = offset + factor * spread * noise
-    return np.clip(values, -_LIMIT, _LIMIT).astype(np.float32)
-
-
-def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """Uniform in [−1, 1)."""
-    return 2 * rng.random(shape) - 1
+    """Rows of the features, as the training data had them."""
+    lag = terms.window.difference
+    return raw_rows(terms.features, terms.input_scaling, (batch, length), scale, rng, lag=lag)
 
 
 def _lengths(shortest: int, context: int, long: int = LONG) -> tuple[int, ...]:

@@ -161,7 +161,10 @@ class SequenceStream(nn.Module):
 
 
 class RaggedSequenceModel(nn.Module):
-    """The model on a padded batch, with `lengths`: each sequence as if it were alone."""
+    """The model on a padded batch, with `lengths`: each sequence as if it were alone.
+
+    Where every step is answered, what stands behind the end of a sequence is 0.
+    """
 
     def __init__(self, model: SequenceModel) -> None:
         super().__init__()
@@ -169,4 +172,7 @@ class RaggedSequenceModel(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         answer: Tensor = self.model(x, lengths)
-        return answer
+        if self.model.terms.pooling is not None:
+            return answer
+        inside = torch.arange(x.shape[1], device=x.device) < lengths.unsqueeze(1)
+        return torch.where(inside.unsqueeze(2), answer, 0.0)

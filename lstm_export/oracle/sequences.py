@@ -51,7 +51,7 @@ def ragged(
 ) -> Array:
     """The answers to the first `lengths` (batch,) steps of each row of x, every sequence alone.
 
-    Where every step is answered, steps behind the end are NaN. Raises as `answer`.
+    Where every step is answered, what stands behind the end is 0. Raises as `answer`.
     """
     alone = [
         answer(terms, weights, row[np.newaxis, : int(length)])[0]
@@ -59,7 +59,7 @@ def ragged(
     ]
     if terms.pooling is not None:
         return np.stack(alone)
-    result = np.full((*x.shape[:2], terms.width), np.nan)
+    result = np.zeros((*x.shape[:2], terms.width))
     for row, known in zip(result, alone, strict=True):
         row[: len(known)] = known
     return result

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from lstm_export.compare.cases import (
     BATCHES,
     HORIZONS,
-    SCALES,
-    STATES,
     case_inputs,
     feedback_inputs,
     feedback_matrix,
@@ -24,6 +22,7 @@ from lstm_export.compare.cases import (
     stream_inputs,
     stream_matrix,
 )
+from lstm_export.compare.raw_rows import SCALES, STATES
 from lstm_export.contract import Column, Forecast, Recurrent, Scaling, Window
 
 TERMS = Forecast(
