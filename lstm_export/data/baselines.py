@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.contract import Window
+from lstm_export.data.metrics import mae as mae
+from lstm_export.data.metrics import rmse as rmse
 from lstm_export.data.series import Series
 from lstm_export.data.windows import Rows
 from lstm_export.errors import OptionError
@@ -42,15 +44,3 @@ def baseline_forecasts(
         SEASONAL_NAIVE: y[seasonal],
         DRIFT: y[last] + slope * (steps + 1)[:, np.newaxis],
     }
-
-
-def rmse(forecasts: Forecasts, truth: Forecasts) -> npt.NDArray[np.float64]:
-    """Root of the mean squared error per target: (..., targets) twice to (targets,)."""
-    error = forecasts - truth
-    return np.asarray(np.sqrt(np.mean(error**2, axis=tuple(range(error.ndim - 1)))))
-
-
-def mae(forecasts: Forecasts, truth: Forecasts) -> npt.NDArray[np.float64]:
-    """Mean absolute error per target: (..., targets) twice to (targets,)."""
-    error = forecasts - truth
-    return np.asarray(np.mean(np.abs(error), axis=tuple(range(error.ndim - 1))))

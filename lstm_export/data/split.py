@@ -21,14 +21,7 @@ def parts(series: Series, validation: float, test: float) -> Parts:
     Of the n rows of a series the last round(test · n) test and the round(validation · n) before
     them validate. Raises OptionError unless both fractions are at least 0 and leave some rows.
     """
-    for name, fraction in (("validation", validation), ("test", test)):
-        if not 0 <= fraction < 1:
-            raise OptionError(f"the {name} fraction must be at least 0 and below 1, got {fraction}")
-    if validation + test >= 1:
-        raise OptionError(
-            f"validation {validation} and test {test} leave no rows to train on: "
-            "their sum must be below 1"
-        )
+    check_fractions(validation, test)
     part = np.full(len(series.values), TRAIN, dtype=np.int8)
     for start, stop in series_bounds(series):
         rows = stop - start
@@ -37,6 +30,18 @@ def parts(series: Series, validation: float, test: float) -> Parts:
         part[first_validation:first_test] = VALIDATION
         part[first_test:stop] = TEST
     return part
+
+
+def check_fractions(validation: float, test: float) -> None:
+    """Raises OptionError unless both are at least 0 and leave something to train on."""
+    for name, fraction in (("validation", validation), ("test", test)):
+        if not 0 <= fraction < 1:
+            raise OptionError(f"the {name} fraction must be at least 0 and below 1, got {fraction}")
+    if validation + test >= 1:
+        raise OptionError(
+            f"validation {validation} and test {test} leave no rows to train on: "
+            "their sum must be below 1"
+        )
 
 
 def series_bounds(series: Series) -> Iterator[tuple[int, int]]:

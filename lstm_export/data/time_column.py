@@ -58,33 +58,46 @@ def find_time(
         name = existing(table, [named], "time column")[0]
         if name in taken:
             raise DataError(f"the column {name!r} cannot be the time and a value at once")
-        times = _read(table, name)
+        times = read_times(table, name)
         fault = _fault(table, name, times, order, begins)
         if times is None or fault is not None:
             raise DataError(f"{table.name}: the time column {name!r} {fault}")
         return TimeColumn(name, times), []
     notes: list[str] = []
     problems: list[DataError] = []
-    candidates = [name for name in table.columns if name not in taken]
-    # A column called like a time goes before one that merely holds dates.
-    for name in sorted(candidates, key=lambda name: not _NAME.search(name)):
+    for name in candidates(table, taken):
         first = table.columns[name].cell(0)
-        if not _NAME.search(name) and (forms_of(first) or [NUMBER])[-1] == NUMBER:
-            continue  # by its values alone, no number is a time
-        times = _read(table, name)
+        times = read_times(table, name)
         fault = _fault(table, name, times, order, begins)
         if times is not None and fault is None:
             return TimeColumn(name, times), notes
         if hides_day_and_month(first) or _holds_dates(table, times):
             problems.append(DataError(f"{table.name}: the time column {name!r} {fault}"))
-        elif _NAME.search(name):
+        elif called_like_a_time(name):
             notes.append(f"the column {name!r} is not taken as time: it {fault}")
     if problems:
         raise problems[0]
     return None, notes
 
 
-def _read(table: Table, name: str) -> Times | None:
+def candidates(table: Table, taken: Set[str]) -> list[str]:
+    """The columns, not `taken`, that may be a time: those called like one, then those of dates."""
+
+    def may_be(name: str) -> bool:
+        # By its values alone, no number is a time.
+        forms = forms_of(table.columns[name].cell(0))
+        return called_like_a_time(name) or (bool(forms) and forms[-1] != NUMBER)
+
+    names = [name for name in table.columns if name not in taken and may_be(name)]
+    return sorted(names, key=lambda name: not called_like_a_time(name))
+
+
+def called_like_a_time(name: str) -> bool:
+    """Whether a column's name says that it is a time: date, timestamp, year, t, …"""
+    return _NAME.search(name) is not None
+
+
+def read_times(table: Table, name: str) -> Times | None:
     """The column read in the form that fits most of its cells; None if no form fits the first."""
     column = table.columns[name]
     best: Times | None = None
@@ -105,8 +118,8 @@ def _holds_dates(table: Table, times: Times | None) -> bool:
     return 2 * len(times.unreadable) <= table.rows
 
 
-def _fault(table: Table, name: str, times: Times | None, order: Order, begins: Flags) -> str | None:
-    """What is wrong with a time column, to follow its name; None if nothing is."""
+def unreadable(table: Table, name: str, times: Times | None) -> str | None:
+    """What in a time column cannot be read, to follow its name; None if all can."""
     column = table.columns[name]
     if times is None or 2 * len(times.unreadable) > table.rows:
         first = column.cell(0)
@@ -119,6 +132,15 @@ def _fault(table: Table, name: str, times: Times | None, order: Order, begins: F
     if len(bad := times.unreadable):
         cells = counted(len(bad), "cell", "cells")
         return f"is written as {times.form!r} but for {cells}: {places(table, bad, column)}"
+    return None
+
+
+def _fault(table: Table, name: str, times: Times | None, order: Order, begins: Flags) -> str | None:
+    """What is wrong with a time column, to follow its name; None if nothing is."""
+    fault = unreadable(table, name, times)
+    if times is None or fault is not None:
+        return fault
+    column = table.columns[name]
     instants = times.instants if is_identity(order) else times.instants[order]
     wrong = np.flatnonzero((instants[1:] <= instants[:-1]) & ~begins[1:]) + 1
     if not len(wrong):

@@ -38,17 +38,20 @@ def read_values(
     begins: Flags,
     missing: Missing,
     role: Literal["train", "predict"],
+    *,
+    consequence: str = "which no window crosses",
 ) -> Read:
     """The columns in use, in the order of `rows`, where segments begin as `begins` says.
 
     For training no value may be missing in a feature or a target; for predicting, in a feature.
-    Raises DataError that lists every column with cells that cannot be used.
+    The note on rows that are left out says `consequence` of them. Raises DataError that lists
+    every column with cells that cannot be used.
     """
     existing(table, features, "feature")
     required = list(dict.fromkeys(features if role == "predict" else (*features, *targets)))
     optional = [name for name in targets if name not in required and name in table.columns]
     columns = {name: table.columns[name].numbers() for name in (*required, *optional)}
-    _check_cells(table, columns)
+    check_cells(table, columns)
     # (rows, required), in place of the columns: for millions of rows one copy is enough.
     used = np.column_stack([columns[name].values for name in required])
     truth = {name: columns[name].values for name in optional}
@@ -61,7 +64,7 @@ def read_values(
     kept = keep_complete(filled, begins)
     if not len(kept.rows):
         raise DataError(f"{table.name}: no row is complete in {', '.join(required)}")
-    notes = _notes(table, used, filled, rows, missing)
+    notes = _notes(table, used, filled, rows, missing, consequence)
     values = filled if len(kept.rows) == len(rows) else filled[kept.rows]
     known = {name: values[:, i] for i, name in enumerate(required)}
     known |= {name: column[rows[kept.rows]] for name, column in truth.items()}
@@ -78,7 +81,8 @@ def read_values(
     )
 
 
-def _check_cells(table: Table, columns: Mapping[str, Numbers]) -> None:
+def check_cells(table: Table, columns: Mapping[str, Numbers]) -> None:
+    """Raises DataError that lists every cell that is neither a finite number nor missing."""
     problems = [
         f"the column {name!r} has {counted(len(rows), *what)}: "
         f"{places(table, rows, table.columns[name])}"
@@ -117,7 +121,9 @@ def _columns(values: Values, positions: list[int]) -> Values:
     return np.ascontiguousarray(values[:, positions])
 
 
-def _notes(table: Table, used: Values, filled: Values, rows: Rows, missing: Missing) -> list[str]:
+def _notes(
+    table: Table, used: Values, filled: Values, rows: Rows, missing: Missing, consequence: str
+) -> list[str]:
     notes = []
     left_out = np.isnan(filled).any(axis=1)
     drawn = np.isnan(used).any(axis=1) & ~left_out
@@ -128,6 +134,6 @@ def _notes(table: Table, used: Values, filled: Values, rows: Rows, missing: Miss
         why = " (at an end, or in a long run)" if missing == "interpolate" else ""
         notes.append(
             f"left out for missing values{why}: {counted(int(left_out.sum()), 'row', 'rows')}, "
-            f"which no window crosses: {places(table, np.sort(rows[left_out]))}"
+            f"{consequence}: {places(table, np.sort(rows[left_out]))}"
         )
     return notes

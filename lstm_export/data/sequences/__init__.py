@@ -1,0 +1,1 @@
+"""Tables as labelled sequences: long, wide or text; what `classify`, `regress` and `tag` read."""
