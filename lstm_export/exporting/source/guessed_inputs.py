@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lstm_export.exporting.source.example_inputs import Arguments, example_arguments, is_required
+from lstm_export.nn.equations.layers import EquationLayers
 
 _BATCH, _LENGTH = 2, 5
 
@@ -50,7 +51,7 @@ def _guesses(module: nn.Module) -> Iterator[str]:
     if any(isinstance(layer, nn.Embedding) for layer in layers):
         yield f"{batch},{length}:int64"
     for layer in layers:
-        if isinstance(layer, nn.RNNBase | nn.RNNCellBase):
+        if isinstance(layer, nn.RNNBase | nn.RNNCellBase | EquationLayers):
             first = getattr(layer, "batch_first", True)
             yield (
                 f"{batch},{length},{layer.input_size}"
