@@ -32,6 +32,7 @@ ALLOWED = {
     "bundling": ("errors bundle exporting files", "importing"),
     "runtime": ("errors contract data bundle frozen", ""),
     "parity": ("errors contract files oracle compare bundle checkpoint runtime", "nn"),
+    "explain": ("errors contract data oracle compare bundle runtime", ""),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
     "report": ("errors contract files data compare bundle checkpoint", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
@@ -40,14 +41,17 @@ ALLOWED = {
     "cli": (
         "errors contract",
         "files data checkpoint training exporting importing bundling runtime parity report "
-        "inspection doctor demo bench",
+        "inspection doctor demo bench explain",
     ),
 }
 HEAVY = (
     *("torch", "onnx", "onnx_ir", "onnxscript", "lightning_fabric", "safetensors", "tomli_w"),
     *("polars", "pandas", "scipy", "matplotlib", "jinja2"),
 )
-BASE = ("data", "oracle", "compare", "bundle", "runtime", "parity", "bench", "doctor", "cli")
+BASE = (
+    *("data", "oracle", "compare", "bundle", "runtime", "parity", "explain", "bench", "doctor"),
+    "cli",
+)
 NUMPY_ONLY = ("data", "oracle", "compare", "bundle")
 
 

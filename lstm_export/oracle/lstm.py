@@ -18,15 +18,18 @@ from __future__ import annotations
 import numpy as np
 
 from lstm_export.oracle.layer import Array, LayerWeights, State, sigmoid
+from lstm_export.oracle.probe import Probe
 
 GATES = 4
 
 
-def lstm(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
+def lstm(
+    x: Array, weights: LayerWeights, state: State, probe: Probe | None = None
+) -> tuple[Array, State]:
     """Runs x (batch, sequence_length, input_size) from (h, c).
 
     Gives y (batch, sequence_length, state_size) and the last (h, c); h is (batch, state_size) and
-    c (batch, hidden_size).
+    c (batch, hidden_size). A `probe` sees the gates input, forget, candidate and output, and c.
     """
     h, c = state
     y = np.empty((*x.shape[:2], h.shape[1]))
@@ -35,9 +38,13 @@ def lstm(x: Array, weights: LayerWeights, state: State) -> tuple[Array, State]:
         from_state = h @ weights.weight_hh.T + weights.bias_hh
         a_i, a_f, a_g, a_o = np.split(from_input + from_state, GATES, axis=1)
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
+        if probe is not None:
+            i, f, g, o = probe.gates(input=i, forget=f, candidate=g, output=o)
         c = f * c + i * g
         h = o * np.tanh(c)
         if weights.weight_hr is not None:
             h = h @ weights.weight_hr.T
         y[:, t] = h
+        if probe is not None:
+            probe.state(c)
     return y, (h, c)
