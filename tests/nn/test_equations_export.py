@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,10 @@ class OwnLoop(nn.Module):
         return g
 
 
-def test_cells_in_a_loop_of_one_s_own(tmp_path: Path) -> None:
+def test_cells_in_a_loop_of_one_s_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, operators = exported(OwnLoop(), (torch.randn(2, 5, X),), tmp_path / "m.onnx")
     assert operators == ["LSTM", "GRU"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 class ShownOnce(LSTMCell):

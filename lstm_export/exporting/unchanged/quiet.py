@@ -40,7 +40,7 @@ def no_warnings() -> Iterator[None]:
 
 _TALKATIVE = (
     *("torch.onnx", "torch.export", "torch._subclasses.fake_tensor"),
-    "torch.fx.experimental.symbolic_shapes",
+    *("torch.fx.experimental.symbolic_shapes", "onnx_ir"),
 )
 
 
