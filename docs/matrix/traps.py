@@ -27,6 +27,8 @@ class Trap:
     graph: onnx.ModelProto
     judge: onnx.ModelProto | None = None
     """The same function in a spelling that onnxruntime runs, where it does not run the graph."""
+    shapes: tuple[tuple[int, int], ...] = ((2, 5), (1, 1), (4, 9))
+    """Batch and length of the inputs, one after the other on one loaded model."""
     tolerance: float = 1e-5
     """Absolute, of values within (-1, 1). The judge is onnxruntime itself, in float32."""
 
@@ -77,6 +79,11 @@ def traps() -> Iterator[Trap]:
     yield Trap("scan-idle", "a Scan whose body leaves out what is scanned", _idle_scan())
     yield Trap("reverse-sequence", "ReverseSequence", _reverse_sequence())
     yield Trap("matmul-vector", "a MatMul with a vector", _vector())
+    yield Trap("matmul-stack", "a MatMul with a stored stack of matrices", _stack())
+    # In the order that shows it: the single key first.
+    yield Trap("attention", "attention", _attention(), shapes=((1, 1), (2, 5), (4, 9)))
+    yield Trap("gelu", "a GELU of Div and Erf", _gelu())
+    yield Trap("pad", "a Pad of computed sizes", _pad())
     yield Trap("slice-by-input", "a Slice whose bounds are fed", _slice())
     # Rounded to 8 bits at every step, builds of onnxruntime itself differ by 0.01.
     yield Trap("quantised", "DynamicQuantizeLSTM", _quantised(), tolerance=0.05)
@@ -107,6 +114,7 @@ def export_sequence_lens(folder: Path) -> Path:
 
 
 _X = ("x", TensorProto.FLOAT, ["batch", "sequence_length", WIDTH])
+_Y = ("y", TensorProto.FLOAT, ["batch", "sequence_length", WIDTH])
 
 
 def _idle_scan() -> onnx.ModelProto:
@@ -144,6 +152,54 @@ def _vector() -> onnx.ModelProto:
     constants = {"v": np.array([0.5, -1.0, 0.25], np.float32)}
     nodes = [helper.make_node("MatMul", ["x", "v"], ["y"])]
     return model(nodes, constants, [_X], [("y", TensorProto.FLOAT, ["batch", "sequence_length"])])
+
+
+def _stack() -> onnx.ModelProto:
+    """x · M with M (1, 3, 3)."""
+    rng = np.random.default_rng(3)
+    constants = {"M": rng.normal(0, 0.5, (1, WIDTH, WIDTH)).astype(np.float32)}
+    nodes = [helper.make_node("MatMul", ["x", "M"], ["y"])]
+    return model(nodes, constants, [_X], [_Y])
+
+
+def _attention() -> onnx.ModelProto:
+    """softmax(q · k') · v, each a projection of x."""
+    rng = np.random.default_rng(2)
+    constants = {n: rng.normal(0, 0.3, (WIDTH, WIDTH)).astype(np.float32) for n in "QKV"}
+    nodes = [
+        *(helper.make_node("MatMul", ["x", name], [name.lower()]) for name in "QKV"),
+        helper.make_node("Transpose", ["k"], ["keys"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q", "keys"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["weights"], axis=-1),
+        helper.make_node("MatMul", ["weights", "v"], ["y"]),
+    ]
+    return model(nodes, constants, [_X], [_Y])
+
+
+def _gelu() -> onnx.ModelProto:
+    """x · (½ · (1 + erf(x / √2)))."""
+    numbers = {"root": 2**0.5, "one": 1.0, "half": 0.5}
+    constants = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    nodes = [
+        helper.make_node("Div", ["x", "root"], ["divided"]),
+        helper.make_node("Erf", ["divided"], ["erf"]),
+        helper.make_node("Add", ["erf", "one"], ["added"]),
+        helper.make_node("Mul", ["half", "added"], ["share"]),
+        helper.make_node("Mul", ["x", "share"], ["y"]),
+    ]
+    return model(nodes, constants, [_X], [_Y])
+
+
+def _pad() -> onnx.ModelProto:
+    """As many zeros behind x as it has steps."""
+    constants = {"none": np.array([0]), "time": np.array([1])}
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "time"], ["T"], axis=0),
+        helper.make_node("Concat", ["none", "none", "none", "none", "T", "none"], ["pads"], axis=0),
+        helper.make_node("Pad", ["x", "pads"], ["y"]),
+    ]
+    return model(nodes, constants, [_X], [("y", TensorProto.FLOAT, ["batch", "padded", WIDTH])])
 
 
 def _slice() -> onnx.ModelProto:

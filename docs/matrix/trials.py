@@ -28,7 +28,6 @@ from lstm_export.parity.trial import Tolerance, Trial, asked, judge
 Feed = dict[str, npt.NDArray[Any]]
 NAMES = tuple(name for name in RUNTIMES if name not in ("oracle", "torch"))
 """Those that open a file; the other two compute from weights."""
-SHAPES = ((2, 5), (1, 1), (4, 9))
 _ONNXRUNTIME = """
 import os, sys
 import onnxruntime
@@ -48,7 +47,7 @@ def measure(trap: Trap, folder: Path) -> tuple[Cell, ...]:
     path = folder / f"{trap.name}.onnx"
     onnx.save(trap.graph, path)
     spec = read_onnx(path).spec
-    feeds = [_feed(trap.graph, *shape, seed) for seed, shape in enumerate(SHAPES)]
+    feeds = [_feed(trap.graph, *shape, seed) for seed, shape in enumerate(trap.shapes)]
     trials = []
     for feed in feeds:
         answer = _judged(trap, feed)

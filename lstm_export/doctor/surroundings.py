@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lstm_export.bundle.onnx_file import OnnxFile
 from lstm_export.bundle.onnx_graph import UNKNOWN_RANK, OnnxGraph, OnnxNode
 from lstm_export.contract import BATCH, FUTURE_LENGTH
@@ -51,6 +53,56 @@ def vector_matmul(model: OnnxFile) -> Places:
     return tuple(label(node) for node in nodes(model, "MatMul") if node.inputs[1] in vectors)
 
 
+def stored_matmul(model: OnnxFile) -> Places:
+    """MatMuls whose second factor is stored with three axes or more, to be repeated for a batch."""
+    stacks = {name for name, tensor in constants_of(model).items() if len(tensor.dims) > 2}
+    return tuple(label(node) for node in nodes(model, "MatMul") if node.inputs[1] in stacks)
+
+
+def computed_pad(model: OnnxFile) -> Places:
+    """Pads by sizes that nodes compute."""
+    stored = constants_of(model)
+    return tuple(
+        label(node)
+        for node in nodes(model, "Pad")
+        if len(node.inputs) > 1 and node.inputs[1] not in stored
+    )
+
+
+def erf_gelu(model: OnnxFile) -> Places:
+    """x · (½ · (1 + erf(x / √2))), in this order: the Erf of each."""
+    makers, stored = _makers(model), constants_of(model)
+    found = []
+    for node in nodes(model, "Mul"):
+        added = [_made(makers, name, "Add") for name in node.inputs]
+        erf = [_made(makers, name, "Erf") for add in added if add for name in add.inputs]
+        divided = [one for one in erf if one and _made(makers, one.inputs[0], "Div")]
+        if divided and any(name in stored for name in node.inputs):
+            found.append(label(divided[0]))
+    return tuple(found)
+
+
+def attention(model: OnnxFile) -> Places:
+    """A Softmax between two MatMuls: of queries with keys, and of weights with values."""
+    makers = _makers(model)
+
+    def scored(name: str, depth: int = 4) -> bool:
+        maker = makers.get(name)
+        if maker is None or depth == 0:
+            return False
+        if maker.op_type == "MatMul":
+            # Of two computed factors: a stored one is a layer, not keys.
+            return all(factor in makers for factor in maker.inputs)
+        scales = maker.op_type in ("Add", "Div", "Mul", "Sub", "Where")
+        return scales and any(scored(each, depth - 1) for each in maker.inputs)
+
+    return tuple(
+        label(softmax)
+        for node in nodes(model, "MatMul")
+        if (softmax := _made(makers, node.inputs[0], "Softmax")) and scored(softmax.inputs[0])
+    )
+
+
 def scalar_input(model: OnnxFile) -> Places:
     """Inputs of the graph without axes: their names."""
     return tuple(spec.name for spec in model.graph.inputs if spec.axes == ())
@@ -77,3 +129,15 @@ def steps_ahead(model: OnnxFile) -> Places:
 def zeros_without_dtype(node: OnnxNode) -> bool:
     """ConstantOfShape without a value: float32 zeros, by the standard."""
     return "value" not in node.attributes
+
+
+def _makers(model: OnnxFile) -> dict[str, OnnxNode]:
+    """What makes each value, stored ones left out."""
+    found = (node for node in nodes(model) if node.op_type != "Constant")
+    return {name: node for node in found for name in node.outputs if name}
+
+
+def _made(makers: Mapping[str, OnnxNode], name: str, op_type: str) -> OnnxNode | None:
+    """The node that makes `name`, if it is one of this type."""
+    maker = makers.get(name)
+    return maker if maker is not None and maker.op_type == op_type else None

@@ -68,8 +68,9 @@ def agrees(path: Path, row: Row) -> bool:
     if row.verdict == "within":
         return not any(finding.blocks for finding in findings)
     # Where the same construct is wrong in one graph and refused in another, the words say both.
-    both = any(finding.blocks and "refused" in finding.detail for finding in findings)
-    return bool(said & CONSEQUENCES[row.verdict]) or (row.verdict == "refused" and both)
+    words = {"refused": "refused", "crashed": "the process ends"}.get(row.verdict)
+    both = words and any(one.blocks and words in one.detail for one in findings)
+    return bool(said & CONSEQUENCES[row.verdict] or both)
 
 
 BUNDLES = sorted(

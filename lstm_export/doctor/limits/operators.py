@@ -67,6 +67,36 @@ LIMITS = (
         (Outcome("refuses", "opencv", "the second factor needs two axes"),),
     ),
     Limit(
+        "a MatMul with a stored stack of matrices",
+        surroundings.stored_matmul,
+        "store a matrix of two axes, or compute the factor",
+        (Outcome("silently wrong", "opencv", "off by 1 and more, or NaN, or the process ends"),),
+    ),
+    Limit(
+        "attention",
+        surroundings.attention,
+        "never run it on a single key, or open the model anew after that",
+        (
+            Outcome(
+                "silently wrong",
+                f"{OPENVINO} onnxruntime-openvino",
+                "once it ran over a single key, every later answer is off by 1 and more",
+            ),
+        ),
+    ),
+    Limit(
+        "a GELU of Div and Erf",
+        surroundings.erf_gelu,
+        "multiply by 1/sqrt(2) instead of dividing by sqrt(2), or use the operator Gelu",
+        (Outcome("crashes", "opencv", "loading ends the process"),),
+    ),
+    Limit(
+        "a Pad of computed sizes",
+        surroundings.computed_pad,
+        "gather the steps that there are, or pad by a stored number",
+        (Outcome("refuses", "tract", "loading fails"),),
+    ),
+    Limit(
         "ReverseSequence",
         operator("ReverseSequence"),
         "export with target=portable, which reverses by GatherElements",

@@ -21,8 +21,8 @@ PACKAGE = Package(
     limits=(
         "an LSTM with sequence_lens is refused, a GRU with it wrong (5.0): off by about 0.2",
         "has no Scan and no RNN (5.0): the graph is refused when loaded",
-        "a MatMul that repeats its second factor along an axis is wrong, or a crash (5.0)",
-        "a Pad of computed sizes is a crash, and so is x / sqrt(2) in a GELU of Erf (5.0)",
+        "a MatMul with a stored factor of three axes is wrong, or a crash (5.0)",
+        "x / sqrt(2) in a GELU of Erf is a crash (5.0), and so was a fed state's Pad once",
     ),
 )
 
