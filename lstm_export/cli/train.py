@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lstm_export.cli.console import Force, Json, emit, emit_json, say, table
+from lstm_export.cli.console import Force, Json, emit, emit_json, say
 from lstm_export.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -29,17 +29,45 @@ def train(
     data: Annotated[
         str | None, typer.Argument(help="A CSV or Parquet file, or an embedded data set.")
     ] = None,
+    task: Annotated[
+        str | None,
+        _option(_DATA, "forecast, classify, regress or tag. [default: forecast]"),
+    ] = None,
     target: Annotated[
         list[str] | None,
-        _option(_DATA, "Columns to forecast, repeated or a,b; default: the only numeric one."),
+        _option(
+            _DATA,
+            "Columns to forecast or answer, repeated or a,b; default: the only numeric one.",
+        ),
     ] = None,
     features: Annotated[
         list[str] | None,
-        _option(_DATA, "Columns that the model sees, or all; default: the targets."),
+        _option(
+            _DATA,
+            "Columns that the model sees, or all; default: the targets, and where sequences are "
+            "answered every numeric column.",
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, _option(_DATA, "The column of texts to classify, regress on or tag.")
+    ] = None,
+    level: Annotated[
+        str | None, _option(_DATA, "A text's symbols: word or character. [default: word]")
+    ] = None,
+    lowercase: Annotated[
+        bool | None,
+        typer.Option(
+            "--lowercase/--no-lowercase",
+            help="Read texts in small letters.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    vocabulary_size: Annotated[
+        int | None, _option(_DATA, "The most symbols told apart; default: all of them.")
     ] = None,
     time: Annotated[str | None, _option(_DATA, "The time column; default: found.")] = None,
     series_id: Annotated[
-        str | None, _option(_DATA, "The column that tells several series apart.")
+        str | None, _option(_DATA, "The column that tells series or sequences apart.")
     ] = None,
     missing: Annotated[
         str | None, _option(_DATA, "Missing values: error, interpolate or drop. [default: error]")
@@ -49,10 +77,16 @@ def train(
     ] = None,
     validation: Annotated[
         float | None,
-        _option(_DATA, "Fraction of rows, before the test part, that decides. [default: 0.15]"),
+        _option(_DATA, "Fraction that decides when to stop. [default: 0.15]"),
     ] = None,
     test: Annotated[
-        float | None, _option(_DATA, "Fraction of rows, the last, that judges. [default: 0.2]")
+        float | None,
+        _option(
+            _DATA, "Fraction that judges: the last rows, or sequences by chance. [default: 0.2]"
+        ),
+    ] = None,
+    test_data: Annotated[
+        str | None, _option(_DATA, "A file of sequences that judge, in the place of --test.")
     ] = None,
     scaler: Annotated[
         str | None, _option(_DATA, "standard, minmax or none. [default: standard]")
@@ -63,7 +97,12 @@ def train(
     season: Annotated[
         int | None, _option(_DATA, "Rows of a season, for the baseline; default: found.")
     ] = None,
-    cell: Annotated[str | None, _option(_MODEL, "lstm, gru or rnn. [default: lstm]")] = None,
+    cell: Annotated[
+        str | None,
+        _option(
+            _MODEL, "lstm, gru or rnn; or lstm-equations, …: written out, slow. [default: lstm]"
+        ),
+    ] = None,
     hidden_size: Annotated[
         int | None, _option(_MODEL, "Width of the recurrent layers. [default: 32]")
     ] = None,
@@ -81,6 +120,13 @@ def train(
     ] = None,
     proj_size: Annotated[
         int | None, _option(_MODEL, "Width of an LSTM's projection; 0: none. [default: 0]")
+    ] = None,
+    embedding_size: Annotated[
+        int | None, _option(_MODEL, "Width of a text symbol's vector. [default: 32]")
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        _option(_MODEL, "A sequence as one vector: last, mean, max or sum. [default: last]"),
     ] = None,
     context_length: Annotated[
         int | None, _option(_MODEL, "Past rows per window. [default: 24]")
@@ -116,6 +162,10 @@ def train(
     weight_decay: Annotated[
         float | None, _option(_TRAINING, "L2 penalty on the weights. [default: 0.0]")
     ] = None,
+    class_weights: Annotated[
+        str | None,
+        _option(_TRAINING, "none, or balanced: rare classes count more. [default: none]"),
+    ] = None,
     clip_norm: Annotated[
         float | None, _option(_TRAINING, "Largest gradient norm; 0: no limit. [default: 1.0]")
     ] = None,
@@ -138,12 +188,17 @@ def train(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Train a forecaster on a table; RUN gets weights, metrics, predictions and a report.
+    """Train a model on a table; RUN gets weights, metrics, predictions and a report.
 
-    With --json: run, data, test and test_one_step (rmse and mae by method and target),
-    test_coverage (level, and one_step: the share of the truth within its intervals, by target; null
-    without), season, windows, parameters, best_epoch, epochs, validation_loss, notes, report (null
-    without one).
+    --task forecast goes on with a series; classify and regress answer whole sequences, tag answers
+    every step. A table of sequences is long (--series-id tells them apart), wide (a row is a
+    sequence), or has texts (--text).
+
+    With --json, of a forecaster: run, data, test and test_one_step (rmse and mae by method and
+    target), test_coverage (level, and one_step: the share of the truth within its intervals, by
+    target; null without), season, windows, parameters, best_epoch, epochs, validation_loss, notes,
+    report (null without one). Of any other: test by method (accuracy and macro_f1, or rmse, mae and
+    r2 by target), classes, confusion (rows: truth) and by_class of labels, sequences, and the rest.
     """
     flags = {
         name: value
@@ -168,7 +223,7 @@ def train(
         raise
     for note in result.notes:
         say(f"note: {note}")
-    report = _write_report(result)
+    report = _write_report(result) if result.description.task == "forecast" else None
     if json:
         emit_json(
             {
@@ -184,36 +239,16 @@ def train(
 
 
 def _show(result: TrainResult, report: Path | None) -> None:
-    metrics = result.description.metrics
-    horizon = result.description.forecaster.window.horizon
-    for key, steps in (("test", f"{horizon} steps ahead"), ("test_one_step", "one step ahead")):
-        if key == "test" and horizon == 1:
-            continue
-        rows = [
-            [f"{target}  {method}", f"{error['rmse']:.4g}", f"{error['mae']:.4g}"]
-            for target in (column.name for column in result.description.forecaster.targets)
-            for method, error in ((name, by[target]) for name, by in metrics[key].items())
-        ]
-        emit(table([f"test part, {steps}", "RMSE", "MAE"], rows))
-        emit("")
-    emit(f"intervals {_intervals(result)}")
-    emit(f"run       {result.path}  (best epoch {result.best_epoch} of {metrics['epochs']})")
+    from lstm_export.cli.train_text import forecast_lines, sequence_lines
+
+    of_task = forecast_lines if result.description.task == "forecast" else sequence_lines
+    for line in of_task(result):
+        emit(line)
+    epochs = result.description.metrics["epochs"]
+    emit(f"run       {result.path}  (best epoch {result.best_epoch} of {epochs})")
     if report is not None:
         emit(f"report    {report}")
     emit(f"next      lstm-export export {result.path} --out bundle")
-
-
-def _intervals(result: TrainResult) -> str:
-    """What is known of the forecasts' errors, and how it did on the test part."""
-    found = result.description.intervals
-    if found is None:
-        return "none: the validation part is too small for them, or there is none"
-    steps = found.steps(0)
-    line = f"coverage up to {found.levels[-1]:g}, {steps} step{'s' if steps > 1 else ''} ahead"
-    if not (tested := result.description.metrics.get("test_coverage")):
-        return line
-    shares = ", ".join(f"{share:.1%} of {name}" for name, share in tested["one_step"].items())
-    return f"{line}; on the test part those for {tested['level']:g} held {shares}, one step ahead"
 
 
 def _write_report(result: TrainResult) -> Path | None:

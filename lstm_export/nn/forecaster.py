@@ -18,12 +18,17 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 from torch.nn.utils.rnn import PackedSequence
 
 from lstm_export.contract import Forecast, Recurrent
+from lstm_export.nn.trainable import Trainable
+
+_LAST_STEP = 3
+"""Dimensions of targets that follow a window's last step alone."""
 
 
-class Forecaster(nn.Module):
+class Forecaster(Trainable):
     """Raw rows in, the next `horizon` rows of the targets out.
 
     The state_dict holds `recurrent.*` and `head.*`; scaling is part of the contract, not of the
@@ -87,6 +92,16 @@ class Forecaster(nn.Module):
         """
         y, _ = self.recurrent(z)
         return self.predict_from(y[:, -steps:])
+
+    def loss(self, z: Tensor, truth: Tensor) -> Tensor:
+        """The mean squared error of z (batch, context_length, features), all scaled.
+
+        `truth` is (batch, horizon, targets) after the last step, or (batch, steps, horizon,
+        targets) after each of the last `steps`.
+        """
+        last = truth.dim() == _LAST_STEP
+        predicted = self.scaled(z) if last else self.scaled_steps(z, truth.shape[1])
+        return mse_loss(predicted.float(), truth)
 
     def predict_from(self, features: Tensor) -> Tensor:
         """The head: (..., width) to (..., horizon, targets), scaled."""

@@ -3,9 +3,9 @@
 default   recurrent weights orthogonal gate by gate (Saxe et al. 2014), input weights uniform after
           Glorot and Bengio 2010, biases 0; an LSTM's forget-gate bias is 1 in total, so that it
           remembers from the start (Gers et al. 2000; Jozefowicz et al. 2015).
-chrono    the like, with gate biases for memories of up to T = context_length steps (Tallec and
-          Ollivier 2018): LSTM b_f ~ log U(1, T − 1) and b_i = −b_f; GRU b_z ~ log U(1, T − 1),
-          since torch's z keeps the old state.
+chrono    the like, with gate biases for memories of up to T steps, context_length or those of the
+          longest sequence (Tallec and Ollivier 2018): LSTM b_f ~ log U(1, T − 1) and b_i = −b_f;
+          GRU b_z ~ log U(1, T − 1), since torch's z keeps the old state.
 torch     as torch does it.
 """
 
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lstm_export.contract import Cell
 from lstm_export.errors import OptionError
 from lstm_export.nn.forecaster import Forecaster
+from lstm_export.nn.sequence_model import SequenceModel
 
 Init = Literal["default", "chrono", "torch"]
 INITS: tuple[Init, ...] = ("default", "chrono", "torch")
@@ -32,25 +33,29 @@ GATES: dict[Cell, tuple[str, ...]] = {
 """The gates of each cell in torch's order."""
 
 
-def initialise(model: Forecaster, init: Init) -> None:
+def initialise(model: Forecaster | SequenceModel, init: Init, context: int | None = None) -> None:
     """Sets the weights of `model` in place, drawing from torch's global generator.
 
-    Raises OptionError for chrono on a cell without gates or a context too short for it.
+    `context` is how many steps chrono counts on; None: a forecaster's own. Raises OptionError for
+    chrono on a cell without gates or a context too short for it.
     """
     if init == "torch":
         return
-    terms = model.forecast
-    cell, context = terms.recurrent.cell, terms.window.context_length
+    if isinstance(model, Forecaster):
+        cell, own = model.forecast.recurrent.cell, model.forecast.window.context_length
+    else:
+        cell, own = model.terms.recurrent.cell, 0
+    context, layers = own if context is None else context, model.recurrent
     if init == "chrono" and (cell == "rnn" or context < MINIMAL_CONTEXT):
         raise OptionError(
-            f"--init chrono needs a cell with gates and a context of {MINIMAL_CONTEXT} rows or "
-            f"more, got --cell {cell} and --context-length {context}"
+            f"--init chrono needs a cell with gates and a context of {MINIMAL_CONTEXT} steps or "
+            f"more, got --cell {cell} and {context} steps"
         )
     with torch.no_grad():
-        for name, weights in model.recurrent.named_parameters():
+        for name, weights in layers.named_parameters():
             _fill(name, weights, len(GATES[cell]))
         # torch adds two bias vectors: the second stays 0, so that the first is the total.
-        for bias in _input_biases(model.recurrent):
+        for bias in _input_biases(layers):
             if init == "chrono":
                 _fill_chrono(bias, cell, context)
             elif cell == "lstm":
@@ -82,7 +87,7 @@ def _fill_chrono(bias: Tensor, cell: Cell, context: int) -> None:
         _gate(bias, cell, "i").copy_(-keep)
 
 
-def _input_biases(layers: nn.RNNBase) -> Iterator[Tensor]:
+def _input_biases(layers: nn.Module) -> Iterator[Tensor]:
     for name, weights in layers.named_parameters():
         if name.startswith("bias_ih"):
             yield weights

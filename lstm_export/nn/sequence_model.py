@@ -22,12 +22,13 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from lstm_export.contract import Sequences
 from lstm_export.nn.forecaster import recurrent_layers
 from lstm_export.nn.pooling import POOL
+from lstm_export.nn.trainable import Trainable
 
 PADDED = -1
 """The class of a step behind the end of its sequence."""
 
 
-class SequenceModel(nn.Module):
+class SequenceModel(Trainable):
     """Sequences in raw units or ids in; probabilities, or numbers in the targets' units, out.
 
     The state_dict holds `embedding.*` where symbols are read, `recurrent.*` and `head.*`; scaling
@@ -45,13 +46,9 @@ class SequenceModel(nn.Module):
         terms: Sequences,
         dropout: float = 0.0,
         *,
-        layers: nn.Module | None = None,
         class_weights: tuple[float, ...] | None = None,
     ) -> None:
-        """`layers`: recurrent layers to take instead of torch's, called like them.
-
-        `class_weights` (classes,) multiply the losses of the classes in training.
-        """
+        """`class_weights` (classes,) multiply the losses of the classes in training."""
         super().__init__()
         spec = terms.recurrent
         self.terms = terms
@@ -60,7 +57,7 @@ class SequenceModel(nn.Module):
             self.embedding = nn.Embedding(
                 terms.vocabulary.size, terms.embedding_size, padding_idx=0
             )
-        self.recurrent = recurrent_layers(spec, dropout) if layers is None else layers
+        self.recurrent = recurrent_layers(spec, dropout)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(spec.state_size * spec.num_directions, terms.width)
         scaling = terms.target_scaling

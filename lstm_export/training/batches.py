@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lstm_export.contract import Window
+
+
+class Batches(Protocol):
+    """The members of one part of the data, in batches; each tensor's first axis is the batch."""
+
+    def __len__(self) -> int: ...
+
+    def batches(
+        self, size: int, order: Tensor | None = None, first: int = 0
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """`order` permutes the members; `first` batches are left out; the last holds the rest."""
+        ...
+
 
 _GATHERED = 1 << 18
 """Elements gathered at once: many small batches share one gather, and it stays within a cache."""

@@ -24,9 +24,18 @@ _AT_LEAST = {
     "proj_size": 0,
     "patience": 0,
     "seed": 0,
+    "vocabulary_size": 1,
+    "embedding_size": 1,
 }
 _NOT_NEGATIVE = ("weight_decay", "clip_norm", "clip_value", "input_noise")
 _FRACTIONS = ("validation", "test", "dropout", "ema")
+_OF_FORECASTS = ("difference", "season", "context_length", "horizon", "warm_up")
+_OF_SEQUENCES = (
+    *("text", "level", "lowercase", "vocabulary_size", "test_data", "embedding_size", "pooling"),
+    "class_weights",
+)
+_OF_TEXTS = ("level", "lowercase", "vocabulary_size", "embedding_size")
+_DEFAULTS = TrainOptions(data="")
 _LARGEST_SEED = 2**63 - 1
 _SHORTEST_CHRONO = 3
 
@@ -40,7 +49,7 @@ def check(options: TrainOptions) -> None:
     """Raises OptionError naming every option that makes no sense."""
     problems = [*_choices(options), *_ranges(options)]
     if not problems:  # combinations of impossible values say nothing more
-        problems = [*_columns(options), *_model(options), *_training(options)]
+        problems = [*_task(options), *_columns(options), *_model(options), *_training(options)]
     if problems:
         raise OptionError("; ".join(problems))
 
@@ -71,6 +80,31 @@ def _ranges(options: TrainOptions) -> Iterator[str]:
         yield f"--lr must be a number above 0, got {options.lr}"
 
 
+def _task(options: TrainOptions) -> Iterator[str]:
+    """What only another task knows, and was asked for all the same."""
+    task = options.task
+    for name in _OF_SEQUENCES if task == "forecast" else _OF_FORECASTS:
+        if getattr(options, name) != getattr(_DEFAULTS, name):
+            yield f"{flag(name)} is of no use with --task {task}"
+    if task == "forecast":
+        return
+    if options.text is None:
+        for name in _OF_TEXTS:
+            if getattr(options, name) != getattr(_DEFAULTS, name):
+                yield f"{flag(name)} is for texts: name their column with --text"
+    elif options.features or options.input_noise:
+        name = "features" if options.features else "input_noise"
+        yield f"{flag(name)} is for columns of numbers, and --text {options.text} is read instead"
+    if task == "tag" and options.level == "character":
+        yield "--level character cannot go with --task tag, whose labels are those of words"
+    if task == "tag" and options.pooling != "last":
+        yield f"--pooling {options.pooling} cannot go with --task tag, which answers every step"
+    if task == "regress" and options.class_weights != "none":
+        yield "--class-weights is for labels, and --task regress has numbers"
+    if task != "regress" and len(options.target) > 1:
+        yield f"--task {task} answers one column, got --target {', '.join(options.target)}"
+
+
 def _columns(options: TrainOptions) -> Iterator[str]:
     for name in ("target", "features"):
         names = getattr(options, name)
@@ -88,12 +122,12 @@ def _columns(options: TrainOptions) -> Iterator[str]:
 
 
 def _model(options: TrainOptions) -> Iterator[str]:
-    if options.proj_size and options.cell != "lstm":
+    if options.proj_size and options.cell != "lstm":  # the equations are without, too
         yield f"--proj-size {options.proj_size} needs --cell lstm, got --cell {options.cell}"
     elif options.proj_size >= options.hidden_size:
         yield (f"--proj-size {options.proj_size} must be below --hidden-size {options.hidden_size}")
-    if options.init == "chrono" and options.cell == "rnn":
-        yield "--init chrono sets the biases of gates, and --cell rnn has none"
+    if options.init == "chrono" and options.recurrent_cell == "rnn":
+        yield f"--init chrono sets the biases of gates, and --cell {options.cell} has none"
     if options.init == "chrono" and options.context_length < _SHORTEST_CHRONO:
         yield (
             f"--init chrono needs --context-length {_SHORTEST_CHRONO} or more, "
@@ -102,7 +136,7 @@ def _model(options: TrainOptions) -> Iterator[str]:
 
 
 def _training(options: TrainOptions) -> Iterator[str]:
-    if options.test == 0:
+    if options.test == 0 and options.test_data is None:
         yield "--test must be above 0: a model is judged on rows that it was not trained on"
     last_step_only = options.context_length - 1
     if options.warm_up is not None and options.warm_up > last_step_only:

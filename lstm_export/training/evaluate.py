@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lstm_export.contract import Window
+from lstm_export.contract import Forecast, Recurrent, Window
 from lstm_export.data.baselines import baseline_forecasts, mae, rmse
 from lstm_export.data.series import Series
 from lstm_export.data.windows import window_targets
 from lstm_export.nn.forecaster import Forecaster
-from lstm_export.training.loop import evaluation_batch
 
 Forecasts = npt.NDArray[np.float64]
 Starts = npt.NDArray[np.int64]
 
 MODEL = "model"
+
+_ELEMENTS = 4_000_000
+"""Numbers that a batch may hold at once where no gradient is needed: some tens of megabytes."""
 
 
 def test_forecasts(
@@ -42,7 +44,7 @@ def predict(model: Forecaster, values: npt.NDArray[np.float64], starts: Starts) 
     rows = torch.from_numpy(values.astype(np.float32)).to(device)
     windows = rows.unfold(0, model.forecast.window.history, 1).transpose(1, 2)
     with torch.no_grad():
-        batches = torch.split(torch.from_numpy(starts).to(device), evaluation_batch(model))
+        batches = torch.split(torch.from_numpy(starts).to(device), evaluation_batch(model.forecast))
         pieces = [model(windows[batch]).cpu() for batch in batches]
     return torch.cat(pieces).double().numpy()
 
@@ -95,3 +97,14 @@ def prediction_columns(
             name = "prediction" if method == MODEL else method
             columns[f"{target} {name}"] = predicted[:, 0, i].tolist()
     return columns
+
+
+def evaluation_batch(terms: Forecast) -> int:
+    """Windows per batch where no gradient is needed."""
+    return batch_within_memory(terms.window.history, terms.recurrent)
+
+
+def batch_within_memory(steps: int, spec: Recurrent) -> int:
+    """Sequences of `steps` steps that go through the layers at once, without a gradient."""
+    width = spec.input_size + 8 * spec.hidden_size * spec.num_directions
+    return max(1, min(4096, _ELEMENTS // (steps * width)))

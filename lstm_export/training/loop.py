@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from lstm_export.errors import OptionError
-from lstm_export.nn.forecaster import Forecaster
-from lstm_export.training.batches import WindowBatches, epoch_order
+from lstm_export.nn.trainable import Trainable
+from lstm_export.training.batches import Batches, epoch_order
 from lstm_export.training.flat import FusedAdam, average, clip
 from lstm_export.training.interrupt import Interrupt
 from lstm_export.training.options import TrainOptions
@@ -33,7 +33,6 @@ _SAVE = 1.0
 """Seconds between two saved states, at least."""
 _SAVE_SHARE = 0.05
 """The largest share of the time that goes into saving states."""
-_EVALUATION_ELEMENTS = 4_000_000
 
 
 class Loop:
@@ -41,15 +40,17 @@ class Loop:
 
     `record` is told every epoch as it ends, `save` gets the state to keep. Both are called in an
     order in which a kill between them loses nothing: first the record, then the state.
+    `evaluation_batch` members are validated at once.
 
     What is validated and kept is the moving average of the weights, where options.ema is not 0.
     """
 
     def __init__(
         self,
-        model: Forecaster,
-        train: WindowBatches,
-        validation: WindowBatches,
+        model: Trainable,
+        train: Batches,
+        validation: Batches,
+        evaluation_batch: int,
         options: TrainOptions,
         circumstances: Circumstances,
         *,
@@ -62,7 +63,8 @@ class Loop:
         position = state.position if state else Position(circumstances)
         self.history = list(position.history)
         self._step, self._steps = position.step, position.steps
-        self._model, self._train, self._validation = model, train, validation
+        self._train, self._validation = train, validation
+        self._evaluation_batch = evaluation_batch
         self._options, self._circumstances = options, circumstances
         self._record, self._save_state, self._progress = record, save, progress
         self._shards = Shards(model, circumstances.shards, autocast)
@@ -106,12 +108,12 @@ class Loop:
         batches = self._train.batches(options.batch_size, order, self._step)
         self._shards.train(True)
         clips = options.clip_norm or options.clip_value
-        for x, y in batches:
+        for x, *rest in batches:
             if options.max_steps and self._steps >= options.max_steps:
                 break
             if options.input_noise:  # drawn for the whole batch: shards must not change it
                 x = x.add(torch.randn_like(x), alpha=options.input_noise)
-            loss = learn(x, y)
+            loss = learn(x, *rest)
             if clips:
                 clip(gradients, options.clip_norm, options.clip_value)
             self._adam.step(lr, options.weight_decay)
@@ -144,8 +146,8 @@ class Loop:
         self._shards.train(False)
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         with self._averaged_weights():
-            for x, y in self._validation.batches(evaluation_batch(self._model)):
-                total.add_(self._shards.judge(x, y), alpha=len(x))
+            for batch in self._validation.batches(self._evaluation_batch):
+                total.add_(self._shards.judge(*batch), alpha=len(batch[0]))
                 if self._interrupt.requested:
                     break
         if self._interrupt.requested:
@@ -230,10 +232,3 @@ class Loop:
             best_loss=min(losses, default=None),
             steps_per_second=(self._steps - self._steps_before) / (now - self._begun),
         )
-
-
-def evaluation_batch(model: Forecaster) -> int:
-    """Windows per batch where no gradient is needed: as many as fit into some tens of megabytes."""
-    terms = model.forecast
-    width = len(terms.features) + 8 * terms.recurrent.hidden_size * terms.recurrent.num_directions
-    return max(1, min(4096, _EVALUATION_ELEMENTS // (terms.window.history * width)))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
-from lstm_export.contract import Cell, Scaler
+from lstm_export.contract import Cell, Pooling, Scaler, SymbolLevel
 
+TrainTask = Literal["forecast", "classify", "regress", "tag"]
+TrainCell = Literal["lstm", "gru", "rnn", "lstm-equations", "gru-equations", "rnn-equations"]
+ClassWeights = Literal["none", "balanced"]
 Missing = Literal["error", "interpolate", "drop"]
 Schedule = Literal["constant", "cosine", "plateau"]
 Init = Literal["default", "chrono", "torch"]
 Device = Literal["cpu", "cuda", "auto"]
 Precision = Literal["32-true", "bf16-mixed"]
+
+_BY_EQUATIONS = "-equations"
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,22 @@ class TrainOptions:
 
     data: str
     """A CSV or Parquet file, or the name of an embedded data set."""
+    task: TrainTask = "forecast"
     target: tuple[str, ...] = ()
-    """Columns to forecast; empty: the only numeric one."""
+    """Columns to forecast or to answer; empty: the only numeric one of a forecaster's table."""
     features: tuple[str, ...] = ()
-    """Columns that the model sees; empty: the targets; ("all",): every numeric one."""
+    """Columns that the model sees; empty: the targets of a forecaster, and otherwise every numeric
+    one that is neither target, time nor id; ("all",): every numeric one."""
+    text: str | None = None
+    """The column of texts, where sequences are made of symbols."""
+    level: SymbolLevel = "word"
+    """What a symbol of a text is."""
+    lowercase: bool = False
+    """Whether capitals in texts are read as small letters."""
+    vocabulary_size: int | None = None
+    """The most symbols that are told apart, the frequent ones; None: all of the training part."""
+    test_data: str | None = None
+    """A file that is the test part, all of it; None: `test` of the data is. Not of forecasters."""
     time: str | None = None
     series_id: str | None = None
     missing: Missing = "error"
@@ -37,12 +54,17 @@ class TrainOptions:
     season: int | None = None
     """Rows of a season, for the baseline; None: found in the data."""
 
-    cell: Cell = "lstm"
+    cell: TrainCell = "lstm"
+    """One of torch's, or `…-equations`: the same cell as `lstm_export.nn` has it written out."""
     hidden_size: int = 32
     num_layers: int = 1
     dropout: float = 0.0
     bidirectional: bool = False
     proj_size: int = 0
+    embedding_size: int = 32
+    """Width of the vector of a text's symbol."""
+    pooling: Pooling = "last"
+    """How the steps of a sequence become one vector for its answer."""
     context_length: int = 24
     horizon: int = 1
 
@@ -62,6 +84,9 @@ class TrainOptions:
     """Standard deviation of the noise on the scaled inputs in training."""
     weight_decay: float = 0.0
     """An L2 penalty: it is added to the gradients, as in plain Adam."""
+    class_weights: ClassWeights = "none"
+    """balanced: the loss of a class counts in inverse proportion to its share of the sequences, or
+    of the steps that are answered."""
     clip_norm: float = 1.0
     """Largest norm of all gradients together; 0: no limit."""
     clip_value: float = 0.0
@@ -77,3 +102,13 @@ class TrainOptions:
             names = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(self, name, names)
         object.__setattr__(self, "unit", dict(self.unit))
+
+    @property
+    def recurrent_cell(self) -> Cell:
+        """The cell, however it is written."""
+        return cast(Cell, self.cell.removesuffix(_BY_EQUATIONS))
+
+    @property
+    def by_equations(self) -> bool:
+        """Whether it is trained as its equations say, step by step."""
+        return self.cell.endswith(_BY_EQUATIONS)

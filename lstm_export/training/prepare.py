@@ -81,7 +81,7 @@ def prepare(options: TrainOptions) -> Prepared:
         input_scaling=input_scaling,
         target_scaling=target_scaling,
         recurrent=Recurrent(
-            cell=options.cell,
+            cell=options.recurrent_cell,
             input_size=len(series.features),
             hidden_size=options.hidden_size,
             num_layers=options.num_layers,

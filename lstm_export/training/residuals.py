@@ -10,9 +10,8 @@ from lstm_export.contract import Forecast
 from lstm_export.data.series import Series
 from lstm_export.data.windows import Rows, window_targets
 from lstm_export.nn.forecaster import Forecaster
-from lstm_export.training.evaluate import predict
+from lstm_export.training.evaluate import evaluation_batch, predict
 from lstm_export.training.feed_back import feed_back
-from lstm_export.training.loop import evaluation_batch
 
 MOST_STEPS = 128
 """Steps ahead to which a one-step model is fed back."""
@@ -45,7 +44,7 @@ def residuals_ahead(model: Forecaster, series: Series, starts: Rows) -> list[Res
     steps = _reached_by_half(left)
     wanted = np.minimum(left, steps)
     pieces: list[list[Residuals]] = [[] for _ in range(steps)]
-    size = evaluation_batch(model)
+    size = evaluation_batch(model.forecast)
     values = torch.from_numpy(series.values.astype(np.float32)).to(model.offset.device)
     with torch.no_grad():
         for first in range(0, len(starts), size):

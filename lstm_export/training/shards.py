@@ -1,4 +1,4 @@
-"""One batch on several cores: windows shared out, gradients summed in a fixed order.
+"""One batch on several cores: its members shared out, gradients summed in a fixed order.
 
 torch's own threads meet at a barrier in every time step and spin there; for recurrent layers that
 gains little on a quiet machine, and on a busy one a step takes a hundred times as long. Whole
@@ -15,34 +15,31 @@ from types import TracebackType
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
-from lstm_export.nn.forecaster import Forecaster
+from lstm_export.contract import Recurrent
+from lstm_export.nn.trainable import Trainable
 from lstm_export.training.flat import FlatParameters
 from lstm_export.training.options import TrainOptions
 
 _WORTH_A_SHARD = 25_000_000
 """Multiplications in one forward pass: some five milliseconds of a step."""
 _SMALLEST_SHARD = 8
-"""Windows."""
-_LAST_STEP = 3
-"""Dimensions of targets that follow a window's last step alone."""
+"""Windows, or sequences."""
 
 
-def shards_for(options: TrainOptions, input_size: int, device: torch.device) -> int:
+def shards_for(options: TrainOptions, steps: int, spec: Recurrent, device: torch.device) -> int:
     """How many shards a batch is worth on this machine's cores; one on a GPU.
 
-    With dropout it is one: shards would draw from one generator in an order that is left to chance.
+    `steps` are those of a usual sequence. With dropout it is one: shards would draw from one
+    generator in an order that is left to chance.
     """
     if options.dropout or device.type != "cpu":
         return 1
-    gates = {"lstm": 4, "gru": 3, "rnn": 1}[options.cell]
-    directions = 2 if options.bidirectional else 1
-    state = options.proj_size or options.hidden_size
-    columns = input_size + (options.num_layers - 1) * state * directions
-    columns += options.num_layers * state
-    window = options.context_length * directions * gates * options.hidden_size * columns
-    worth = options.batch_size * window // _WORTH_A_SHARD
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[spec.cell]
+    columns = spec.input_size + (spec.num_layers - 1) * spec.state_size * spec.num_directions
+    columns += spec.num_layers * spec.state_size
+    sequence = steps * spec.num_directions * gates * spec.hidden_size * columns
+    worth = options.batch_size * sequence // _WORTH_A_SHARD
     smallest = options.batch_size // _SMALLEST_SHARD
     return max(1, min(torch.get_num_threads(), worth, smallest))
 
@@ -56,7 +53,7 @@ class Shards:
 
     def __init__(
         self,
-        model: Forecaster,
+        model: Trainable,
         count: int,
         autocast: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
@@ -65,7 +62,6 @@ class Shards:
         self._parameters = [first, *(FlatParameters(m, first.values) for m in self._models[1:])]
         self.values, self.gradients = first.values, first.gradients
         self._autocast = autocast or nullcontext
-        self._mixed = autocast is not None
         # In a new thread torch would start with as many threads as there are cores.
         self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
@@ -85,50 +81,44 @@ class Shards:
         for model in self._models:
             model.train(mode)
 
-    def learn(self, x: Tensor, y: Tensor) -> Tensor:
-        """The mean squared error of one batch, its gradient left in `gradients`.
+    def learn(self, *batch: Tensor) -> Tensor:
+        """The loss of one batch, its gradient left in `gradients`.
 
-        x is (batch, context_length, features), y (batch, horizon, targets) after the last step, or
-        (batch, steps, horizon, targets) after each of the last `steps`; all scaled.
+        The first axis of every tensor is the batch.
         """
         if len(self._models) == 1:
-            return self._backward(0, x, y, 1.0)
-        x_shards, y_shards = x.chunk(len(self._models)), y.chunk(len(self._models))
-        shares = [len(shard) / len(x) for shard in x_shards]
-        done = self._pool.map(self._backward, range(len(shares)), x_shards, y_shards, shares)
-        losses = list(done)
+            return self._backward(0, 1.0, batch)
+        shards = self._split(batch)
+        shares = [len(shard[0]) / len(batch[0]) for shard in shards]
+        losses = list(self._pool.map(self._backward, range(len(shards)), shares, shards))
         for parameters in self._parameters[1 : len(losses)]:
             self.gradients.add_(parameters.gradients)
         return torch.stack(losses).sum()
 
-    def judge(self, x: Tensor, y: Tensor) -> Tensor:
-        """The mean squared error of one batch, without a gradient."""
+    def judge(self, *batch: Tensor) -> Tensor:
+        """The loss of one batch, without a gradient."""
         if len(self._models) == 1:
-            return self._judge(0, x, y)
-        x_shards, y_shards = x.chunk(len(self._models)), y.chunk(len(self._models))
-        losses = self._pool.map(self._judge, range(len(x_shards)), x_shards, y_shards)
-        weighted = [loss * len(shard) for loss, shard in zip(losses, x_shards, strict=True)]
-        return torch.stack(weighted).sum() / len(x)
+            return self._judge(0, batch)
+        shards = self._split(batch)
+        losses = self._pool.map(self._judge, range(len(shards)), shards)
+        weighted = [loss * len(shard[0]) for loss, shard in zip(losses, shards, strict=True)]
+        return torch.stack(weighted).sum() / len(batch[0])
 
-    def _backward(self, shard: int, x: Tensor, y: Tensor, share: float) -> Tensor:
+    def _split(self, batch: tuple[Tensor, ...]) -> list[tuple[Tensor, ...]]:
+        return list(zip(*(part.chunk(len(self._models)) for part in batch), strict=True))
+
+    def _backward(self, shard: int, share: float, batch: tuple[Tensor, ...]) -> Tensor:
         self._parameters[shard].gradients.zero_()
-        loss = self._loss(shard, x, y)
+        loss = self._loss(shard, batch)
         if share != 1.0:
             loss = loss * share
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def _judge(self, shard: int, x: Tensor, y: Tensor) -> Tensor:
+    def _judge(self, shard: int, batch: tuple[Tensor, ...]) -> Tensor:
         with torch.no_grad():
-            return self._loss(shard, x, y)
+            return self._loss(shard, batch)
 
-    def _loss(self, shard: int, x: Tensor, y: Tensor) -> Tensor:
-        if not self._mixed:
-            return mse_loss(self._predict(shard, x, y), y)
+    def _loss(self, shard: int, batch: tuple[Tensor, ...]) -> Tensor:
         with self._autocast():
-            predicted = self._predict(shard, x, y)
-        return mse_loss(predicted.float(), y)
-
-    def _predict(self, shard: int, x: Tensor, y: Tensor) -> Tensor:
-        model = self._models[shard]
-        return model.scaled(x) if y.dim() == _LAST_STEP else model.scaled_steps(x, y.shape[1])
+            return self._models[shard].loss(*batch)

@@ -63,10 +63,12 @@ def test_small_models_and_dropout_stay_whole() -> None:
     large = TrainOptions(
         data="x.csv", hidden_size=50, num_layers=2, context_length=100, batch_size=256
     )
-    assert shards_for(small, 1, CPU) == 1
-    assert shards_for(large, 1, CPU) == min(torch.get_num_threads(), 30)
-    assert shards_for(TrainOptions(**{**vars(large), "dropout": 0.1}), 1, CPU) == 1
-    assert shards_for(large, 1, torch.device("cuda")) == 1
+    narrow, wide = Recurrent("lstm", 1, 32), Recurrent("lstm", 1, 50, num_layers=2)
+    assert shards_for(small, 24, narrow, CPU) == 1
+    assert shards_for(large, 100, wide, CPU) == min(torch.get_num_threads(), 30)
+    dropping = TrainOptions(**{**vars(large), "dropout": 0.1})
+    assert shards_for(dropping, 100, wide, CPU) == 1
+    assert shards_for(large, 100, wide, torch.device("cuda")) == 1
 
 
 def test_the_flat_step_is_torch_s_adam_with_l2() -> None:
