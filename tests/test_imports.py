@@ -46,7 +46,7 @@ ALLOWED = {
 }
 HEAVY = (
     *("torch", "onnx", "onnx_ir", "onnxscript", "lightning_fabric", "safetensors", "tomli_w"),
-    *("polars", "pandas", "scipy", "matplotlib", "jinja2"),
+    *("polars", "pandas", "scipy", "sklearn", "matplotlib", "jinja2"),
 )
 BASE = (
     *("data", "oracle", "compare", "bundle", "runtime", "parity", "explain", "bench", "doctor"),

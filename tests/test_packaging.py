@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = {"numpy", "onnxruntime", "typer"}
-EXTRAS = {"export", "report", "runtimes", "tables", "train"}
+EXTRAS = {"digits", "export", "report", "runtimes", "tables", "train"}
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,13 @@ from lstm_export.errors import DataError
 
 
 def data(
-    name: Annotated[str | None, typer.Argument(help="The data set to write; none: list.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write it; default NAME.csv.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The data set to write (recall:T, digits:test as well); none: list."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write it; default NAME.csv, with - for a colon.")
+    ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -29,7 +34,7 @@ def data(
             raise DataError(f"--out needs the name of a data set: {', '.join(EMBEDDED)}")
         _list(json=json)
         return
-    _write(name, out or Path(f"{name}.csv"), force=force, json=json)
+    _write(name, out or Path(f"{name.replace(':', '-')}.csv"), force=force, json=json)
 
 
 def _list(*, json: bool) -> None:

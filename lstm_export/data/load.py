@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from lstm_export.data.csv_reader import read_csv
-from lstm_export.data.embedded import EMBEDDED
+from lstm_export.data.embedded import EMBEDDED, known
 from lstm_export.data.parquet import MAGIC, read_parquet
 from lstm_export.data.table import Table
 from lstm_export.errors import DataError
@@ -22,8 +22,8 @@ def load_table(source: str | Path) -> Table:
     What a file is shows in its content, not in its suffix. Raises DataError, or
     MissingExtraError for a Parquet file where polars is not installed.
     """
-    if isinstance(source, str) and source in EMBEDDED:
-        text = EMBEDDED[source].csv()
+    if isinstance(source, str) and (embedded := known(source)):
+        text = embedded.csv()
         return read_csv(source, text, hashlib.sha256(text).hexdigest())
     path = Path(source)
     content = _read(path)

@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from lstm_export.data.embedded import EMBEDDED
+from lstm_export.data.embedded import EMBEDDED, known
 from lstm_export.decode import decode
 from lstm_export.errors import ContractError, MissingExtraError, OptionError
 from lstm_export.training.check import flag
@@ -40,8 +40,8 @@ def resolve(flags: Mapping[str, Any], config: Path | None = None) -> TrainOption
         )
     if {"unit"} <= stored.keys() & given.keys():
         layers["unit"] = {**stored["unit"], **given["unit"]}
-    data = layers["data"]
-    recommended = dict(EMBEDDED[data].options) if data in EMBEDDED else {}
+    embedded = known(layers["data"])
+    recommended = dict(embedded.options) if embedded else {}
     return TrainOptions(**{**recommended, **layers})
 
 
@@ -89,7 +89,7 @@ def locate(data: str, folder: Path) -> str:
     A bare name that is neither stays as it is: whoever opens it knows what is near to it.
     """
     path = folder / data
-    if data in EMBEDDED or (path.name == data and folder == Path.cwd() and not path.exists()):
+    if known(data) or (path.name == data and folder == Path.cwd() and not path.exists()):
         return data
     return str(path.absolute())
 
