@@ -68,7 +68,7 @@ $(NODE)/node_modules/.package-lock.json: $(NODE)/package.json $(NODE)/package-lo
 SYSTEM := chromium gcc libc6-dev
 system:
 	@if command -v chromium > /dev/null && command -v gcc > /dev/null; then :; \
-	elif test "$$(id -u)" = 0; then apt-get update && apt-get install --yes --no-install-recommends $(SYSTEM); \
+	elif test "$$(id -u)" = 0; then apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(SYSTEM); \
 	else echo "chromium and gcc are needed on the PATH: as root, apt-get install $(SYSTEM)"; exit 1; fi
 
 lint: setup
