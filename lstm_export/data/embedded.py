@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_export.data.generated.digits import digits_to_test, digits_to_train
 from lstm_export.data.generated.recall import STEPS, recall, steps_of
-from lstm_export.data.generated.sums import sums
+from lstm_export.data.generated.sums import sums_to_test, sums_to_train
 from lstm_export.data.generated.tags import tags
 from lstm_export.data.generated.texts import texts
 from lstm_export.data.write import csv_text
@@ -107,18 +107,19 @@ EMBEDDED["recall"] = _recall(STEPS)
 EMBEDDED |= {
     "sum": EmbeddedDataset(
         name="sum",
-        title="the sum of 2 to 20 random numbers (1000 sequences, 11298 rows)",
+        title="the sum of 2 to 20 random numbers (1000 sequences; sum:test has 400 of 21 to 60)",
         unit="1",
         source=_COMPUTED,
-        csv=sums,
+        csv=sums_to_train,
         options={
             "task": "regress",
             "target": ["sum"],
             "features": ["x"],
             "time": "t",
             "series_id": "id",
-            "pooling": "last",
+            "pooling": "sum",
         },
+        test=sums_to_test,
     ),
     "tags": EmbeddedDataset(
         name="tags",

@@ -6,16 +6,23 @@ import numpy as np
 
 from lstm_export.data.write import csv_text
 
-_SEQUENCES = 1000
-_SHORTEST, _LONGEST = 2, 20
+
+def sums_to_train() -> bytes:
+    """1,000 sequences of 2 to 20 numbers."""
+    return _sums(1000, 2, 20, seed=0)
 
 
-def sums() -> bytes:
-    """1,000 sequences of 2 to 20 uniform numbers in [0, 1) with three decimals, and their sums,
-    as a long table: id, t, x, sum."""
-    random = np.random.default_rng(0)
-    lengths = random.integers(_SHORTEST, _LONGEST + 1, size=_SEQUENCES)
-    sequence = np.repeat(np.arange(_SEQUENCES), lengths)
+def sums_to_test() -> bytes:
+    """400 sequences of 21 to 60 numbers, longer than any to train on."""
+    return _sums(400, 21, 60, seed=1)
+
+
+def _sums(sequences: int, shortest: int, longest: int, *, seed: int) -> bytes:
+    """Sequences of uniform numbers in [0, 1) with three decimals, and their sums, as a long table:
+    id, t, x, sum."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(shortest, longest + 1, size=sequences)
+    sequence = np.repeat(np.arange(sequences), lengths)
     starts = np.cumsum(lengths) - lengths
     thousandths = random.integers(0, 1000, size=len(sequence))
     total = np.add.reduceat(thousandths, starts)[sequence]
