@@ -135,7 +135,7 @@ class Verification:
     def _live(
         self, subject: Subject, run: Checkpoint, runners: dict[str, Runner], patience: Patience
     ) -> None:
-        terms = run.description.forecast
+        terms = run.description.forecaster
         spec = graphs_of(terms).get(subject.graph)
         if spec is None:
             self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
@@ -203,7 +203,7 @@ def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
     """Where the bundle says that it was made from something else than this run."""
     description = checkpoint.description
     terms = None if manifest.forecast is None else asdict(manifest.forecast)
-    lines = differences("forecast", terms, asdict(description.forecast))
+    lines = differences("forecast", terms, asdict(description.forecaster))
     widths, own = (
         None if found is None else asdict(found)
         for found in (manifest.intervals, description.intervals)
