@@ -12,9 +12,9 @@ def runtimes(json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from lstm_export.parity.runtimes.registry import RUNTIMES, status
+    from lstm_export.parity.runtimes.registry import names, status
 
-    found = {name: status(name) for name in RUNTIMES}
+    found = {name: status(name) for name in names()}
     if json:
         emit_json({"runtimes": {name: asdict(one) for name, one in found.items()}})
         return

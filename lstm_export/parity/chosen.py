@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lstm_export.errors import MissingExtraError, OptionError
-from lstm_export.parity.runtimes.registry import RUNTIMES, Status, status
+from lstm_export.parity.runtimes.registry import Status, names, status
 
 ALL = "all"
 FROM_WEIGHTS = ("oracle", "torch")
@@ -45,7 +45,7 @@ def choose(runtimes: Sequence[str], *, live: bool) -> Chosen:
             if not one.installed:
                 raise MissingExtraError("torch", "train", "verifying against a run")
         return Chosen(named, frozenset(named), {}, found)
-    every = [name for name in RUNTIMES if live or name not in FROM_WEIGHTS or name in named]
+    every = [name for name in names() if live or name not in FROM_WEIGHTS or name in named]
     found = {name: status(name) for name in every}
     present = tuple(name for name in every if found[name].installed)
     absent = {name: found[name].how_to_get for name in every if not found[name].installed}

@@ -49,8 +49,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picky", picky)
     monkeypatch.setitem(sys.modules, "absent", absent)
     known = {"onnxruntime": RUNTIMES["onnxruntime"], "picky": "picky", "absent": "absent"}
-    for module in ("chosen", "runtimes.registry"):
-        monkeypatch.setattr(f"lstm_export.parity.{module}.RUNTIMES", known)
+    monkeypatch.setattr("lstm_export.parity.runtimes.registry.RUNTIMES", known)
 
 
 @pytest.mark.usefixtures("three")

@@ -23,10 +23,11 @@ from lstm_export.parity.runtimes.registry import Status, Subject
 
 _HOME = str(Path(__file__).resolve().parents[3])
 # At the end of the path: in front, this environment's own packages would hide the other's.
-_WORKER = (
+WORKER = (
     f"import sys; sys.path.append({_HOME!r}); "
     "from lstm_export.parity.runtimes.worker import main; main()"
 )
+"""What an interpreter runs to be a worker, with a runtime's name and a model's path."""
 _VERSION = (
     "import importlib.metadata as m, sys\n"
     "for name in sys.argv[1:]:\n"
@@ -68,7 +69,7 @@ def open_package(package: Package, subject: Subject) -> Isolated:
     if found is None:
         purpose = f"verifying in {package.runtime}"
         raise MissingExtraError(package.distributions[0], package.extra, purpose)
-    command = [found[0], "-P", "-c", _WORKER, package.runtime, str(subject.path.resolve())]
+    command = [found[0], "-P", "-c", WORKER, package.runtime, str(subject.path.resolve())]
     return Isolated(package.runtime, command)
 
 

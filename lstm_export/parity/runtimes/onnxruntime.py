@@ -16,7 +16,14 @@ from lstm_export.runtime.settings import ONE_THREAD_WORK, work_of
 def status() -> Status:
     """onnxruntime comes with the package."""
     limits = ("aborts its process on a batch of 0 (1.31), which lstm_export.load refuses",)
-    return Status(True, importlib.metadata.version("onnxruntime"), limits=limits)
+    try:
+        version = importlib.metadata.version("onnxruntime")
+    except importlib.metadata.PackageNotFoundError:
+        # onnxruntime-gpu and its like are imported by the same name.
+        import onnxruntime
+
+        version = onnxruntime.__version__
+    return Status(True, version, limits=limits)
 
 
 def open_graph(subject: Subject) -> Runner:

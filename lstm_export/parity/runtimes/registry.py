@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
 from lstm_export.checkpoint import Checkpoint
 from lstm_export.contract import Contract
 from lstm_export.errors import OptionError
+
+if TYPE_CHECKING:
+    from lstm_export.parity.runtimes.providers import Provider
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 Runner = Callable[[Tensors], dict[str, npt.NDArray[Any]]]
@@ -102,23 +105,39 @@ def adapter(name: str) -> Callable[[Subject], Runner]:
     Opening raises MissingExtraError where the runtime is not installed, OptionError where it
     needs a run, BundleError or RefusedError where it refuses the graph.
     """
-    opener: Callable[[Subject], Runner] = _module(name).open_graph
+    opener: Callable[[Subject], Runner] = module_of(name).open_graph
     return opener
 
 
 def status(name: str) -> Status:
     """Whether the runtime `name` is installed, found without importing it.
 
-    Raises OptionError for an unknown name.
+    Only what onnxruntime can do has to be asked of itself. Raises OptionError for an unknown name.
     """
-    found: Status = _module(name).status()
+    found: Status = module_of(name).status()
     return found
 
 
-def _module(name: str) -> ModuleType:
-    if name not in RUNTIMES:
-        raise OptionError(f"there is no runtime {name!r}; known are {', '.join(RUNTIMES)}")
-    return importlib.import_module(RUNTIMES[name])
+def names() -> tuple[str, ...]:
+    """Every runtime: those of RUNTIMES, and onnxruntime again for each other provider it has."""
+    from lstm_export.parity.runtimes.providers import present
+
+    others = [name for name in present() if name not in RUNTIMES]
+    own = list(RUNTIMES)
+    place = own.index("onnxruntime") + 1 if "onnxruntime" in own else len(own)
+    return (*own[:place], *others, *own[place:])
+
+
+def module_of(name: str) -> ModuleType | Provider:
+    """What has the `status` and the `open_graph` of a runtime. Raises OptionError if unknown."""
+    if name in RUNTIMES:
+        return importlib.import_module(RUNTIMES[name])
+    from lstm_export.parity.runtimes.providers import named
+
+    provider = named(name)
+    if provider is None:
+        raise OptionError(f"there is no runtime {name!r}; known are {', '.join(names())}")
+    return provider
 
 
 def weights_of(subject: Subject, runtime: str) -> Checkpoint:

@@ -6,7 +6,6 @@ Needs numpy and the package, and is run by whichever interpreter has that one.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy.typing as npt
 
 from lstm_export.parity.frames import Tensors, read, written
-from lstm_export.parity.runtimes.registry import RUNTIMES
+from lstm_export.parity.runtimes.registry import module_of
 
 Load = Callable[[str], Callable[[Tensors], dict[str, npt.NDArray[Any]]]]
 """What loads the ONNX file at a path; the result takes inputs by name, gives outputs by name."""
@@ -31,7 +30,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     # What a library prints by itself would stand in the middle of an answer.
     os.dup2(2, 1)
-    module = importlib.import_module(RUNTIMES[name])
+    module = module_of(name)
     reason: Reason = getattr(module, "reason", first_line)
     serve(module.load, model, sys.stdin.buffer, answers, reason)
 
