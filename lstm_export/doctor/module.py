@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundLayer:
-    """A recurrent layer or cell of torch.nn inside the module."""
+    """A recurrent layer or cell of torch.nn, or of lstm_export.nn, inside the module."""
 
     path: str
     kind: str
@@ -132,14 +132,18 @@ def diagnose_module(
 
 
 def found_layers(module: nn.Module) -> list[FoundLayer]:
-    """The recurrent layers and cells of torch.nn inside `module`, subclasses included."""
+    """The recurrent layers of torch.nn and of lstm_export.nn, and torch's cells, inside `module`,
+    subclasses included."""
     from torch import nn
+
+    from lstm_export.exporting.gates import RecurrentLayers, cell_of
 
     found = []
     for path, child in module.named_modules():
-        if isinstance(child, nn.RNNBase):
-            kind = child.mode.replace("_TANH", "").replace("_RELU", " with ReLU")
-            shape = (child.num_layers, bool(child.bidirectional), child.proj_size)
+        if isinstance(child, RecurrentLayers):
+            relu = getattr(child, "nonlinearity", "tanh") == "relu"
+            kind = cell_of(child).upper() + " with ReLU" * relu
+            shape = (child.num_layers, bool(child.bidirectional), getattr(child, "proj_size", 0))
             found.append(FoundLayer(path, kind, child.input_size, child.hidden_size, *shape))
         elif isinstance(child, nn.RNNCellBase):
             kind = next(c.__name__ for c in type(child).__mro__ if c.__module__.startswith("torch"))

@@ -111,6 +111,8 @@ def _length(recorder: Recorder, values: Any) -> Any:
     if (filled := filled_by(recorder, values)) is not None:
         loop, width = filled
         return loop.count * width + builtins.len(values) - width * recorder.steps
+    if isinstance(values, tuple):  # a state (h, c) that each step replaces: nothing grows
+        return builtins.len(values)
     for loop in recorder.open:
         made = _numbers(recorder, values).get(loop, [])
         width = made.count(0)
