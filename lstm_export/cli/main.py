@@ -22,6 +22,7 @@ from lstm_export.cli.data import data
 from lstm_export.cli.demo import demo
 from lstm_export.cli.doctor import doctor
 from lstm_export.cli.examples import examples
+from lstm_export.cli.explain import explain
 from lstm_export.cli.export import export
 from lstm_export.cli.inspect import inspect
 from lstm_export.cli.predict import predict
@@ -41,8 +42,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(demo, data, train, export, verify, predict, stream, inspect, doctor, bench, runtimes),
-    examples,
+    *(demo, data, train, export, verify, predict, stream, explain, inspect, doctor, bench),
+    *(runtimes, examples),
 )
 for command in COMMANDS:
     app.command()(command)

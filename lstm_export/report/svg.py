@@ -147,7 +147,9 @@ def _rewrite(element: ET.Element, name: str, used: set[str]) -> None:
     if identity in used:
         element.set("id", f"{name}-{identity}")
     if (target := element.attrib.pop(_HREF, None)) is not None:
-        element.set("href", f"#{name}-{target.removeprefix('#')}")
+        # A raster image brings its own data; whatever else is named lies within the figure.
+        inside = f"#{name}-{target.removeprefix('#')}"
+        element.set("href", target if target.startswith("data:") else inside)
     if element.tag != f"{{{_SVG}}}text":
         element.text = None
     element.tail = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,9 @@ def read_arrays(
 
     States that are not given are zeros, lengths are full. Raises DataError or InputError.
     """
-    suffix = Path(data).suffix.lower()
-    if suffix in (".npz", ".npy"):
-        try:
-            with np.load(data, allow_pickle=False) as archive:
-                given = dict(archive)
-        except AttributeError:  # one array is no context
-            given = {main.name: np.load(data, allow_pickle=False)}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise DataError(f"{data} is not a readable {suffix} file: {error}") from None
-        features: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    if Path(data).suffix.lower() in (".npz", ".npy"):
+        given = _stored(data, main)
     else:
         given, features = _table(data, main)
     unknown = sorted(set(given) - {spec.name for spec in specs})
@@ -58,6 +50,19 @@ def read_arrays(
             name: value for name, value in given.items() if name != main.name
         }
     return {spec.name: _fitting(given, spec, main) for spec in specs}, features
+
+
+def _stored(data: str, main: TensorSpec) -> Arrays:
+    try:
+        found = np.load(data, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {main.name: found}
+        with found:
+            return dict(found)
+    except OSError as error:
+        raise DataError(f"cannot read {data}: {error.strerror or error}") from None
+    except Exception as error:  # the file is only read here, and may be damaged in many ways
+        raise DataError(f"{data} is not a readable {Path(data).suffix} file: {error}") from None
 
 
 def _table(data: str, main: TensorSpec) -> tuple[Arrays, tuple[str, ...]]:
