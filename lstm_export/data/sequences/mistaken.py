@@ -13,24 +13,22 @@ from lstm_export.errors import DataError
 
 def refuse_long(table: Table, answer: tuple[str, ...]) -> None:
     """Raises DataError, naming the likely id, if a column of `table` counts the steps of sequences
-    that stand one below the other.
+    that stand one below the other, or in each other's midst.
 
-    It is called like a time and goes up by one step from row to row, but for starting over; the
-    answer (unless every row has its own) stays as it is in between.
+    Such a column is called like a time. It goes up by the same step from row to row, but for
+    starting over; or another column has one row for each of its values, and one answer.
     """
-    for name in table.numeric:
-        if name in answer or not called_like_a_time(name):
-            continue
+    times = [name for name in table.numeric if name not in answer and called_like_a_time(name)]
+    if len(times) > 2:
+        return  # a wide table whose steps are called day 1, day 2, …
+    for name in times:
         values = table.columns[name].numbers().values
         starts = _starts(values)
-        if starts is None or not all(_constant(table, column, starts) for column in answer):
+        others = [column for column in table.columns if column not in {name, *answer}]
+        likely = [column for column in others if _tells_apart(table, column, name, answer)]
+        if starts is None and not likely:
             continue
-        likely = [
-            column
-            for column in table.columns
-            if column not in {name, *answer} and _tells_apart(table, column, starts)
-        ]
-        again = "starts over" if starts.sum() > 1 else "counts the rows"
+        again = "counts the rows" if starts is not None and starts.sum() == 1 else "starts over"
         raise DataError(
             f"{table.name} looks like a long table, a row per step: its column {name!r} {again}. "
             "Name the column that tells the sequences apart with --series-id"
@@ -43,21 +41,19 @@ def _starts(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_] | None:
     """Where a count begins again, (rows,); None if `values` do not count."""
     steps = np.diff(values)
     up = steps[steps > 0]
-    if len(values) < 3 or 2 * len(up) < len(steps) or (up != up[0]).any() or (steps == 0).any():
+    if len(values) < 3 or 2 * len(up) < len(steps) or (up != up[0]).any() or not steps.all():
         return None
-    if np.isnan(values).any():
-        return None
-    return np.concatenate([[True], steps < 0])
+    return None if np.isnan(values).any() else np.concatenate([[True], steps < 0])
 
 
-def _constant(table: Table, name: str, starts: npt.NDArray[np.bool_]) -> bool:
-    """Whether the cells change where `starts` is True, and at one other row in ten at the most."""
-    column = np.array(cells(table.columns[name]), dtype=object)
-    inner = ~starts[1:]
-    return bool(np.mean((column[1:] != column[:-1])[inner]) <= 0.1)
-
-
-def _tells_apart(table: Table, name: str, starts: npt.NDArray[np.bool_]) -> bool:
-    """Whether the cells change exactly where `starts` is True."""
-    column = np.array(cells(table.columns[name]), dtype=object)
-    return bool(np.array_equal(column[1:] != column[:-1], starts[1:])) and starts.sum() > 1
+def _tells_apart(table: Table, name: str, time: str, answer: tuple[str, ...]) -> bool:
+    """Whether the column `name` may be the id of sequences with the time column `time`: its cells
+    come back, each with another time and always with one answer."""
+    ids, times, *answers = (cells(table.columns[one]) for one in (name, time, *answer))
+    different = len(set(ids))
+    return (
+        2 * different <= len(ids)
+        and len(set(times)) < len(times)
+        and len(set(zip(ids, times, strict=True))) == len(ids)
+        and len(set(zip(ids, *answers, strict=True))) == different
+    )

@@ -29,7 +29,8 @@ def split_sequences(
         np.zeros(count, dtype=np.str_) if labels is None else np.array(labels, dtype=object),
         return_inverse=True,
     )
-    left = np.bincount(label, minlength=len(kinds)) - 1
+    counts = np.bincount(label, minlength=len(kinds))
+    left = counts - 1  # one of each trains
     # In a random order; then label by label, so that each label's sequences stand together.
     order = np.argsort(np.random.default_rng(seed).random(count), kind="stable")
     order = order[np.argsort(label[order], kind="stable")]
@@ -38,7 +39,7 @@ def split_sequences(
     for name, number, fraction in (("test", TEST, test), ("validation", VALIDATION, validation)):
         if not fraction:
             continue
-        shares = _shares(left, max(1, round(fraction * count)), fraction * (left + 1))
+        shares = _shares(left, max(1, round(fraction * count)), fraction * counts)
         if not shares.sum():
             each = "" if labels is None else f" of {len(kinds)} labels"
             raise DataError(
