@@ -9,12 +9,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from lstm_export.contract import Forecast, Intervals
+    from lstm_export.contract import Cell, Forecast, Intervals, Pooling, Sequences, Task
 
 # Tests run side by side, one process a core. More threads each only spin and wait for one another:
 # a small LSTM in torch then takes seconds instead of milliseconds.
@@ -100,6 +100,72 @@ def _write_bundle(path: Path, terms: Forecast) -> None:
     specs = forecast_graphs(terms)
     manifest = Manifest("forecast", specs, 18, 8, {}, Provenance("test"), terms)
     write_bundle(path, manifest, {name: export_forecast(model, name) for name in specs})
+
+
+@pytest.fixture(scope="session")
+def make_sequences(made_once: Callable[..., Path]) -> Callable[..., Path]:
+    """A function from a task and what `_sequence_terms` takes to a folder with a `run` of random
+    weights and its `bundle`."""
+
+    def make(task: Task, **terms: Any) -> Path:
+        name = "-".join(["sequences", task, *(f"{k}-{v}" for k, v in sorted(terms.items()))])
+        return made_once(name, lambda folder: _write_sequences(folder, task, **terms))
+
+    return make
+
+
+def _write_sequences(folder: Path, task: Task, **options: Any) -> None:
+    import torch
+
+    from lstm_export.bundling import export_bundle
+    from lstm_export.checkpoint import Description, write_checkpoint
+    from lstm_export.contract import DataOrigin
+    from lstm_export.nn.sequence_model import SequenceModel
+
+    terms = _sequence_terms(task, **options)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        # Larger than they begin: answers that hardly differ would prove little.
+        weights = {k: 3 * v.numpy() for k, v in SequenceModel(terms).state_dict().items()}
+        weights["head.bias"] *= 0
+    run = folder / "run"
+    run.mkdir()
+    origin = DataOrigin("words.csv", "0" * 64, 100)
+    description = Description(None, origin, 3, {"test": {}}, {}, terms, task=task)
+    write_checkpoint(run, description, weights)
+    export_bundle(run, folder / "bundle")
+
+
+def _sequence_terms(
+    task: Task,
+    *,
+    cell: Cell = "lstm",
+    bidirectional: bool = False,
+    pooling: Pooling = "last",
+    text: bool = False,
+    features: int = 3,
+) -> Sequences:
+    """Two layers; three symbols or some features; three classes, of which one has a bar in its
+    name, or two targets."""
+    from lstm_export.contract import Column, Recurrent, Scaling, Sequences, Vocabulary
+
+    columns = tuple(Column(name, "V", -1.0, 1.0) for name in "abc"[:features])
+    scaling = Scaling("standard", (0.5,) * features, (2.0,) * features)
+    targets = Scaling("standard", (10.0, -3.0), (4.0, 0.5))
+    return Sequences(
+        answer=("power", "heat") if task == "regress" else ("label",),
+        features=() if text else columns,
+        input_scaling=Scaling("none", (), ()) if text else scaling,
+        vocabulary=Vocabulary("word", True, ("the", "cat", "sat")) if text else None,
+        embedding_size=6 if text else 0,
+        recurrent=Recurrent(cell, 6 if text else features, 5, 2, bidirectional),
+        pooling=None if task == "tag" else pooling,
+        classes=() if task == "regress" else ("x", "y", "z|z"),
+        targets=(Column("power", "W", 0, 20), Column("heat", "", -4, 0))
+        if task == "regress"
+        else (),
+        target_scaling=targets if task == "regress" else None,
+    )
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lstm_export.compare.cases import BATCHES, LONG, RAGGED, Case, Inputs
 from lstm_export.compare.raw_rows import SCALES, STATES, Scale, State, initial_states, raw_rows
@@ -39,6 +41,7 @@ def case_inputs(terms: Sequences, case: Case) -> Inputs:
     """
     rng = np.random.default_rng(case.seed)
     shape = case.batch, case.length
+    x: npt.NDArray[Any]
     if terms.vocabulary is None:
         x = raw_rows(terms.features, terms.input_scaling, shape, case.scale, rng)
     else:

@@ -47,7 +47,7 @@ class ForecastModel:
         self.intervals = intervals
         self._terms, self._graphs = terms, graphs
         self._on_nonfinite = on_nonfinite
-        self._feed = SequenceFeed(terms, on_nonfinite)
+        self._feed = SequenceFeed(terms.features, on_nonfinite, shortest=terms.window.shortest)
         self._quick: Quick | None = None
         self._calls = 0
         self._width = width_of(terms.recurrent)

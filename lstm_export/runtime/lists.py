@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lstm_export.runtime.buckets import ROWS, STEPS, Bucket, cut
 from lstm_export.runtime.lanes import lanes_for, plan_of, spread
-from lstm_export.runtime.ragged import Rows, UncleanError, refuse
+from lstm_export.runtime.packing import UncleanError
+from lstm_export.runtime.ragged import Rows, refuse
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle, open_bundle, read_file
-from lstm_export.contract import METADATA_KEY, Contract, Intervals
+from lstm_export.contract import METADATA_KEY, Contract, Intervals, Sequences
 from lstm_export.errors import BundleError, ContractError, OptionError
 from lstm_export.runtime.cache_folder import tuned_folder
 from lstm_export.runtime.feed import OnNonfinite, checked_policy
@@ -23,7 +23,10 @@ from lstm_export.runtime.settings import Settings, checked, work_in
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lstm_export.runtime.answer_model import AnswerModel
     from lstm_export.runtime.graph_model import GraphModel
+
+    Loaded = ForecastModel | AnswerModel | GraphModel
 
 Chosen = Settings | Literal["rule"] | None
 
@@ -35,8 +38,9 @@ def load(
     settings: Settings | Literal["rule"] | None = None,
     intra_op_num_threads: int | None = None,
     on_nonfinite: OnNonfinite = "raise",
-) -> ForecastModel | GraphModel:
-    """The model at `path`: a bundle folder, or an ONNX file.
+) -> Loaded:
+    """The model at `path`, a bundle folder or an ONNX file, by its task: a `ForecastModel`; a
+    `LabelModel` that classifies or tags, an `AnswerModel` that gives numbers; else a `GraphModel`.
 
     A bundle's checksums are compared before anything runs. An ONNX file of ours works by the
     contract inside it; any other is a `GraphModel`. `providers` are onnxruntime's execution
@@ -111,7 +115,7 @@ def _from_bundle(
     providers: Sequence[str] | None,
     settings: Settings | None,
     policy: OnNonfinite,
-) -> ForecastModel | GraphModel:
+) -> Loaded:
     manifest = bundle.manifest
     contract = manifest.contract(LAYOUT.model)
     wanted = available(providers)
@@ -131,13 +135,28 @@ def _from_bundle(
 
 def _model(
     contract: Contract, graphs: Graphs, policy: OnNonfinite, intervals: Intervals | None = None
-) -> ForecastModel | GraphModel:
+) -> Loaded:
     terms = contract.forecast
-    if terms is None or len(contract.graph.inputs) > 1:  # a stream graph takes its state by name
+    whole = len(contract.graph.inputs) == 1  # a stream graph takes its state by name
+    if contract.sequences is not None and whole:
+        return _of_sequences(contract, contract.sequences, graphs, policy)
+    if terms is None or not whole:
         from lstm_export.runtime.graph_model import GraphModel
 
         return GraphModel(contract, graphs, on_nonfinite=policy)
     return ForecastModel(contract, terms, graphs, on_nonfinite=policy, intervals=intervals)
+
+
+def _of_sequences(
+    contract: Contract, terms: Sequences, graphs: Graphs, policy: OnNonfinite
+) -> AnswerModel:
+    if terms.classes:
+        from lstm_export.runtime.label_model import LabelModel
+
+        return LabelModel(contract, terms, graphs, on_nonfinite=policy)
+    from lstm_export.runtime.answer_model import AnswerModel
+
+    return AnswerModel(contract, terms, graphs, on_nonfinite=policy)
 
 
 def _model_of(bundle: Bundle, name: str) -> bytes | str:
@@ -159,7 +178,7 @@ def _model_of(bundle: Bundle, name: str) -> bytes | str:
 
 def _from_file(
     path: str, providers: Sequence[str] | None, settings: Settings | None, policy: OnNonfinite
-) -> ForecastModel | GraphModel:
+) -> Loaded:
     from lstm_export.bundle.onnx_file import read_onnx
 
     model = read_onnx(path)
@@ -184,7 +203,7 @@ def _from_file(
         providers=wanted,
         settings=settings or _measured(path, wanted),
         work=work_in(contract, os.path.getsize(path) // 4),
-        independent_rows=contract.task == "forecast",
+        independent_rows=contract.task != "module",
     )
     return _model(contract, graphs, policy)
 

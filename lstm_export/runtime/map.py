@@ -18,8 +18,9 @@ import numpy as np
 from lstm_export.errors import InputError, OptionError
 from lstm_export.runtime.buckets import ROWS, cut
 from lstm_export.runtime.lanes import LANE_WORK, lanes_for, plan_of
+from lstm_export.runtime.packing import UncleanError
 from lstm_export.runtime.progress import Progress, checked_progress
-from lstm_export.runtime.ragged import Rows, UncleanError
+from lstm_export.runtime.ragged import Rows
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array

@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
-from lstm_export.runtime.ragged import CHUNK
+from lstm_export.runtime.chunks import CHUNK
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array

@@ -22,7 +22,7 @@ from lstm_export.contract import BATCH, SEQUENCE_LENGTH, GraphSpec, TensorSpec
 from lstm_export.errors import InputError
 from lstm_export.runtime.casting import cast
 from lstm_export.runtime.feed import as_array, require_finite
-from lstm_export.runtime.ragged import packed
+from lstm_export.runtime.packing import packed
 from lstm_export.runtime.settings import LONG, Plan, width_in
 
 if TYPE_CHECKING:

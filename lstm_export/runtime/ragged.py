@@ -17,7 +17,8 @@ from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
 from lstm_export.runtime.buckets import CALL_WORK
-from lstm_export.runtime.feed import all_finite, as_array, as_float32
+from lstm_export.runtime.chunks import chunks
+from lstm_export.runtime.packing import packed
 from lstm_export.runtime.settings import LONG, Plan, width_of
 
 if TYPE_CHECKING:
@@ -31,17 +32,10 @@ HEAD_SHARE = 0.75
 every step of padded rows then still take less time than the rows one by one."""
 VALUE_WORK = 128
 """Multiplications done in the time in which one value of an output is scaled and written."""
-CHUNK = 1 << 20
-"""Values of the widest array within one run of a chunk, 4 MiB: it stays in the cache."""
 
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
-_FLOAT32 = np.dtype(np.float32)
-
-
-class UncleanError(Exception):
-    """Somewhere in a batch lies a value that is refused; reading the sequences again tells."""
 
 
 class Rows(Protocol[T, R_co]):
@@ -103,10 +97,7 @@ class ForecastRows:
 
     def read(self, value: object, name: str) -> Array:
         """One sequence of the right shape. Raises InputError naming `name`."""
-        array = self._feed.sequence(as_array(value, name), name)
-        as_float32(array[:0], name)  # the type is refused now, the values when they are cast
-        # A number too large for float32 is refused even where infinities may pass.
-        return array if self.checks else self._feed.checked(array, name)
+        return self._feed.alone(value, name)
 
     def checked(self, array: Array, name: str) -> Array:
         """`array` as float32, its values checked. Raises InputError naming `name`."""
@@ -147,54 +138,16 @@ class ForecastRows:
         return forecast
 
     def _in_chunks(self, items: Sequence[Array], how: Plan, check: bool) -> Array:
-        lengths = np.array([len(item) for item in items])
-        lag = self._terms.window.difference
-        session = self.graphs.open(LAYOUT.stream, how)
-        rows, stream = len(items), self._stream()
+        rows, lag, stream = len(items), self._terms.window.difference, self._stream()
         state = stream.fresh(rows)
         if lag:
             # The graph cannot tell a missing row from a zero: it starts after the first K.
             state["initial_rows"] = packed(items, 0, lag, check)
         result = np.empty((rows, *self.answer), np.float32)
         width = max(self.width, self._wide)
-        whole = rows * (lengths[0] - lag) * width <= LONG
-        start = lag
-        while rows:
-            steps = lengths[0] if whole else max(1, CHUNK // (rows * width))
-            stop = min(start + steps, lengths[0])
-            feeds = {"x": packed(items[:rows], start, stop, check), **state}
-            outputs = dict(zip(session.outputs, session.run(feeds), strict=True))
-            last = int(np.searchsorted(-lengths[:rows], -stop, "left"))
-            ended = np.arange(last, rows)
-            result[ended] = outputs["output"][ended, lengths[ended] - 1 - start]
-            state = {carried.name: outputs[carried.final] for carried in stream.states}
-            if last < rows:
-                state = stream.take(state, slice(last))
-            rows, start = last, stop
+        for chunk in chunks(stream, items, state, how, width=width, check=check, start=lag):
+            result[chunk.ended] = chunk.last
         return result
-
-
-def packed(
-    items: Sequence[Array], start: int, stop: int, check: bool, dtype: np.dtype[Any] = _FLOAT32
-) -> Array:
-    """Steps `start` to `stop` of sequences, (batch, stop − start, ...), zeros where one has ended.
-
-    They come longest first, and the longest has `stop` steps or more. Raises UncleanError where
-    `check` finds a value that is not finite.
-    """
-    rest = items[0].shape[1:]
-    with np.errstate(over="ignore"):
-        if not start and len(items[0]) == len(items[-1]) == stop:
-            batch: Array = np.concatenate(items, dtype=dtype, casting="unsafe")
-            batch = batch.reshape(len(items), stop, *rest)
-        else:
-            batch = np.zeros((len(items), stop - start, *rest), dtype)
-            for row, item in zip(batch, items, strict=True):
-                part = item[start:stop]
-                row[: len(part)] = part
-    if check and not all_finite(batch):
-        raise UncleanError
-    return batch
 
 
 def refuse(rows: Rows[Any, Any], items: Sequence[Array], name: str) -> InputError:

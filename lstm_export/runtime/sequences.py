@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lstm_export.contract import Forecast
+from lstm_export.contract import Column
 from lstm_export.errors import InputError
 from lstm_export.runtime.feed import Axes, OnNonfinite, as_array, as_float32, require_finite
 
@@ -20,18 +20,16 @@ _FLOAT32 = np.dtype(np.float32)
 class Sequences:
     """Checked sequences, those of one length together.
 
-    `groups` holds (positions among all, (batch, sequence_length, input_size) float32); positions
-    is None where there is one group in order.
+    `groups` holds (positions among all, (batch, sequence_length, ...) as the graph takes it);
+    positions is None where there is one group in order.
     """
 
     __slots__ = ("batched", "groups")
 
-    def __init__(
-        self, groups: Sequence[tuple[Positions | None, Float32]], *, batched: bool
-    ) -> None:
+    def __init__(self, groups: Sequence[tuple[Positions | None, Array]], *, batched: bool) -> None:
         self.groups, self.batched = groups, batched
 
-    def map(self, run: Callable[[Float32], Array]) -> Array:
+    def map(self, run: Callable[[Array], Array]) -> Array:
         """`run` on every group; the results in the caller's order, unbatched if they came so."""
         positions, first = self.groups[0]
         result = run(first)
@@ -46,14 +44,23 @@ class Sequences:
 
 
 class SequenceFeed:
-    """What a forecaster's `x` must be."""
+    """What the `x` of a model of numbers must be: rows of `features`, `shortest` or more."""
 
     __slots__ = ("_axes", "_columns", "_name", "_shortest", "_width", "checks")
 
-    def __init__(self, terms: Forecast, on_nonfinite: OnNonfinite, name: str = "x") -> None:
-        self._columns = tuple(column.name for column in terms.features)
+    dtype = _FLOAT32
+
+    def __init__(
+        self,
+        features: tuple[Column, ...],
+        on_nonfinite: OnNonfinite,
+        *,
+        shortest: int = 1,
+        name: str = "x",
+    ) -> None:
+        self._columns = tuple(column.name for column in features)
         self._axes, self._width = Axes(self._columns), len(self._columns)
-        self._shortest = terms.window.shortest
+        self._shortest = shortest
         self.checks = on_nonfinite == "raise"
         self._name = name
 
@@ -145,6 +152,15 @@ class SequenceFeed:
         length, width = item.shape
         fits: bool = width == self._width and length >= self._shortest
         return fits
+
+    def alone(self, value: object, name: str) -> Array:
+        """One sequence of a list, (sequence_length, input_size); its values are left to be checked
+        with its batch where they are checked at all. Raises InputError naming `name`.
+        """
+        array = self.sequence(as_array(value, name), name)
+        as_float32(array[:0], name)  # the type is refused now, the values when they are cast
+        # A number too large for float32 is refused even where infinities may pass.
+        return array if self.checks else self.checked(array, name)
 
     def sequence(self, array: Array, name: str) -> Array:
         """One sequence as (sequence_length, input_size), its values not looked at yet.

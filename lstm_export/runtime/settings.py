@@ -118,8 +118,9 @@ def available_cores() -> int:
 
 
 def work_in(contract: Contract, weights: int) -> int:
-    """`work_of` a forecaster; of another model about its number of weights, each used once."""
-    return weights if contract.forecast is None else work_of(contract.forecast.recurrent)
+    """`work_of` a model with terms; of another about its number of weights, each used once."""
+    terms = contract.forecast or contract.sequences
+    return weights if terms is None else work_of(terms.recurrent)
 
 
 def _integer(name: str, value: int | None, least: int) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from lstm_export.contract import Forecast
-from lstm_export.runtime import forecast_model, ragged
+from lstm_export.runtime import chunks, forecast_model, ragged
+from lstm_export.runtime.chunks import CHUNK
 from lstm_export.runtime.forecast_model import ForecastModel
-from lstm_export.runtime.ragged import CHUNK
 
 Load = Callable[[str], ForecastModel]
 Alone = Callable[[Forecast, Sequence[Any]], Callable[[Any], None]]
@@ -37,8 +37,8 @@ def test_chunks_are_one_run(
     require = alone(long.terms, sequences)
     equal = [x[-4:] for x in sequences if len(x) > 4]
     require_equal = alone(long.terms, equal)
-    monkeypatch.setattr(ragged, "CHUNK", chunk)
-    for module in (ragged, forecast_model):
+    monkeypatch.setattr(chunks, "CHUNK", chunk)
+    for module in (ragged, chunks, forecast_model):
         monkeypatch.setattr(module, "LONG", 10)
     require(long(sequences))
     require(np.stack([long(x) for x in sequences]))
@@ -68,7 +68,7 @@ def test_two_directions_are_one_run(
     both = model("two layers of two")
     sequences = random_sequences(both.terms, [40, 23, 23], 0)
     require = alone(both.terms, sequences)
-    for module in (ragged, forecast_model):
+    for module in (ragged, chunks, forecast_model):
         monkeypatch.setattr(module, "LONG", 10)
     require(both(sequences))
     require(np.stack([both(x) for x in sequences]))

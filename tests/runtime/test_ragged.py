@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
-from lstm_export.runtime import ragged
+from lstm_export.runtime import chunks, packing, ragged
 from lstm_export.runtime.forecast_model import ForecastModel
 from lstm_export.runtime.load import load_forecaster
 from lstm_export.runtime.settings import Settings
@@ -100,12 +100,13 @@ def test_a_fault_is_seen(
     with pytest.raises(AssertionError, match="off by"):
         require(model(one_less))
 
-    true_packed = ragged.packed
+    true_packed = packing.packed
 
     def shifted(items: Any, start: int, stop: int, *rest: Any) -> Any:
         return np.roll(true_packed(items, start, stop, *rest), 1, axis=1)
 
-    monkeypatch.setattr(ragged, "packed", shifted)
+    for module in (ragged, chunks):
+        monkeypatch.setattr(module, "packed", shifted)
     with pytest.raises(AssertionError, match="off by"):
         require(model(sequences))
 

@@ -22,6 +22,7 @@ from lstm_export.runtime.streaming.lines import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lstm_export.runtime.answer_model import AnswerModel
     from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.forecast_model import ForecastModel
     from lstm_export.runtime.graph_model import GraphModel
@@ -40,7 +41,7 @@ class LineStreams:
 
     def __init__(
         self,
-        model: ForecastModel | GraphModel,
+        model: ForecastModel | AnswerModel | GraphModel,
         *,
         form: Format | None = None,
         output: Format | None = None,

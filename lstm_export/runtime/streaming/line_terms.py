@@ -10,13 +10,14 @@ import numpy as np
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Forecast, TensorSpec
 from lstm_export.errors import OptionError
+from lstm_export.runtime.answer_model import AnswerModel
 from lstm_export.runtime.forecast_model import ForecastModel
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.graph_model import GraphModel
-    from lstm_export.runtime.streaming.forecast_pool import ForecastPool
     from lstm_export.runtime.streaming.module_pool import ModulePool
+    from lstm_export.runtime.streaming.row_pool import RowPool
 
 
 class LineTerms:
@@ -27,7 +28,7 @@ class LineTerms:
 
     def __init__(
         self,
-        pool: ForecastPool | ModulePool,
+        pool: RowPool | ModulePool,
         features: list[str],
         answers: list[str],
         time: str | None = None,
@@ -46,16 +47,26 @@ class LineTerms:
         return (answer.T if self._turned else answer).reshape(-1)
 
 
-def line_terms(model: ForecastModel | GraphModel, capacity: int) -> LineTerms:
-    """Those of `model`, with a pool of its streams. A forecaster's columns are those it was
-    trained on; another model's are called after its input and its outputs, with a number for each
-    value. Raises OptionError for a model that cannot stream, or takes more than a row of numbers.
+def line_terms(model: ForecastModel | AnswerModel | GraphModel, capacity: int) -> LineTerms:
+    """Those of `model`, with a pool of its streams. The columns of a model that was trained on a
+    table are those of the table, and a label's answers the probabilities of its classes; the
+    columns of another are called after its input and its outputs, with a number for each value.
+    Raises OptionError for a model that cannot stream, or takes more than a row of numbers.
     """
     if isinstance(model, ForecastModel):
         terms = model.terms
         time = terms.time.column if terms.time else None
         features = [column.name for column in terms.features]
         return LineTerms(model.pool(capacity), features, _targets(terms), time, turned=True)
+    if isinstance(model, AnswerModel):
+        if model.terms.vocabulary is not None:
+            raise OptionError(
+                "a line has the numbers of one step, and this model reads texts: use "
+                "model.stream() in Python"
+            )
+        features = [column.name for column in model.terms.features]
+        names = list(model.terms.classes) or [column.name for column in model.terms.targets]
+        return LineTerms(model.pool(capacity), features, names)
     pool = model.pool(capacity)
     graph = model.stream_spec()
     data = [spec for spec in graph.inputs if not spec.name.startswith("initial_")]
