@@ -9,6 +9,9 @@ import onnx_ir as ir
 from lstm_export.contract import GraphSpec, TensorSpec
 from lstm_export.errors import ExportError
 from lstm_export.exporting.graph.tidy import tidy
+from lstm_export.exporting.lowering.attention_weights import read_twice
+from lstm_export.exporting.lowering.gelu import plain_gelu
+from lstm_export.exporting.lowering.idle_scans import read_steps
 from lstm_export.exporting.lowering.recognise.scans import recognise_cells
 from lstm_export.exporting.lowering.recurrent import lower_recurrent
 from lstm_export.exporting.target import Target
@@ -43,6 +46,10 @@ def lower(model: ir.Model, spec: GraphSpec, target: Target) -> list[str]:
     """
     loops = recognise_cells(model, target)
     lower_recurrent(model, target)
+    if target == "portable":
+        read_steps(model)
+        read_twice(model)
+        plain_gelu(model)
     tidy(model)
     _name_ends(model.graph.inputs, spec.inputs)
     _name_ends(model.graph.outputs, spec.outputs)
