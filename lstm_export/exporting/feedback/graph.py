@@ -26,6 +26,7 @@ from lstm_export.exporting.feedback.steps import Steps
 from lstm_export.exporting.graph.serialise import serialise
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.builder import Nodes
+from lstm_export.exporting.lowering.idle_scans import read_steps
 from lstm_export.exporting.options import IR_VERSION, OPSET_VERSION
 from lstm_export.nn.forecaster import Forecaster
 
@@ -55,6 +56,7 @@ def feedback_graph(model: Forecaster, contract: Contract) -> bytes:
     graph.outputs.append(output)
     graph.extend(nodes.tape.nodes)
     made = ir.Model(graph, ir_version=IR_VERSION)
+    read_steps(made)
     tidy(made)
     made.metadata_props[METADATA_KEY] = contract.to_json()
     return serialise(made)

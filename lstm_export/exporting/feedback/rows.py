@@ -57,18 +57,19 @@ class Rows:
         before = self._columns(self._last(self.x), targets)
         if lag == 1:
             return nodes.op("Add", [nodes.op("CumSum", [p, nodes.integer(1)]), before])
-        # One row of the grid per round of K steps, the last one filled up, summed downwards.
-        number = nodes.op("Unsqueeze", [horizon, nodes.integers([0])])
-        negative = nodes.op("Neg", [number])
-        missing = nodes.op("Mod", [negative, nodes.integers([lag])])
-        pads = nodes.concat([nodes.integers([0, 0, 0, 0]), missing, nodes.integers([0])], 0)
-        grid = nodes.op("Pad", [p, pads])
+        # One row of the grid per round of K steps, the last one filled up, summed downwards. Filled
+        # up with what the last step has: a Pad of computed sizes ends OpenCV's process.
+        zero, one = nodes.integer(0), nodes.integer(1)
+        missing = nodes.op("Mod", [nodes.op("Neg", [horizon]), nodes.integer(lag)])
+        places = nodes.op("Range", [zero, nodes.op("Add", [horizon, missing]), one])
+        places = nodes.op("Min", [places, nodes.op("Sub", [horizon, one])])
+        grid = nodes.op("Gather", [p, places], {"axis": 1})
         grid = nodes.op("Reshape", [grid, nodes.integers([0, -1, lag, len(targets)])])
         grid = nodes.op("CumSum", [grid, nodes.integer(1)])
         grid = nodes.op("Add", [grid, nodes.op("Unsqueeze", [before, nodes.integers([1])])])
         flat = nodes.op("Reshape", [grid, nodes.integers([0, -1, len(targets)])])
-        ends = [nodes.integers([0]), number, nodes.integers([1])]
-        return nodes.op("Slice", [flat, *ends])
+        asked = nodes.op("Range", [zero, horizon, one])
+        return nodes.op("Gather", [flat, asked], {"axis": 1})
 
     def _scaled(self, rows: ir.Value, columns: Sequence[Column]) -> ir.Value:
         nodes, scaling = self.nodes, self.terms.input_scaling

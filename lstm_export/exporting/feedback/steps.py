@@ -10,9 +10,10 @@ How the steps ahead are taken, whichever is fastest (benchmarks/many_steps.py me
   than the numbers that it multiplies.
 
 The sums and products of weights are nodes, not constants: every weight stands in the file once,
-and runtimes compute what depends on constants alone when they load it. OpenVINO refuses a body that
-reads such values, and so it should: of a body that reads constants alone it takes as many turns as
-at the first call, whatever the horizon.
+and runtimes compute what depends on constants alone when they load it. They stand in the body that
+reads them, for OpenVINO refuses a body that reads what nodes outside compute. And a product with
+the head's bias is one with a matrix, not with a vector, which OpenCV refuses; rows are cut to the
+horizon by a Gather, for tract's Slice has no ends that are fed.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ class Steps:
         else:
             later = self._scanned(states, known, horizon)
         every = nodes.concat([states[-1][0], later], 0)
-        every = nodes.op("Slice", [every, nodes.integers([0]), number, nodes.integers([0])])
+        asked = nodes.op("Range", [nodes.integer(0), horizon, nodes.integer(1)])
+        every = nodes.op("Gather", [every, asked], {"axis": 0})
         return self._head(
             nodes, self._output(nodes, every, self.layers[-1]), self.weight, self.bias
         )
@@ -121,8 +123,8 @@ class Steps:
     def _in_one(self, state: State, known: ir.Value | None, number: ir.Value) -> ir.Value:
         """The one layer's states h̃ (horizon, batch, hidden_size), by one operator."""
         nodes, (layer,) = self.nodes, self.layers
-        given = self._given()
-        recurrent = nodes.op("Add", [layer.R, self._through_head(given)])
+        given = self._given(nodes)
+        recurrent = nodes.op("Add", [layer.R, self._through_head(nodes, given)])
         if known is None:
             sizes = nodes.concat([number, nodes.size(state[0], 1), nodes.integers([1])], 0)
             fill = {"value": ir.tensor(np.zeros(1, np.float32))}
@@ -131,20 +133,20 @@ class Steps:
             W = nodes.weight("recurrent.0.no_input", np.zeros((1, rows, 1)))
         else:
             x, W = known, given.of_known
-        merged = Layer(W, recurrent, self._with_bias(given), layer.P)
+        merged = Layer(W, recurrent, self._with_bias(nodes, given), layer.P)
         return nodes.op(
             "Squeeze", [self._operator(nodes, x, merged, state)[0], nodes.integers([1])]
         )
 
     def _scanned(self, states: list[State], known: ir.Value | None, horizon: ir.Value) -> ir.Value:
         """The last layer's states h̃ (horizon, batch, hidden_size), step by step."""
-        nodes, given = self.nodes, self._given()
+        nodes, inner = self.nodes, Nodes(self.nodes.graph)
+        given = self._given(inner)
         first, narrow = self.layers[0], self.hidden <= NARROW
-        of_targets = self._through_head(given) if narrow else given.of_targets
+        of_targets = self._through_head(inner, given) if narrow else given.of_targets
         columns = [of_targets] if known is None else [of_targets, given.of_known]
-        bias = self._with_bias(given) if narrow else first.B
-        layers = [Layer(nodes.concat(columns, 2), first.R, bias, first.P), *self.layers[1:]]
-        inner = Nodes(nodes.graph)
+        bias = self._with_bias(inner, given) if narrow else first.B
+        layers = [Layer(inner.concat(columns, 2), first.R, bias, first.P), *self.layers[1:]]
         before = [[_float(f"previous_{n}") for n in "hc"[: self._width]] for _ in layers]
         row = _float("known_row")
         back = before[-1][0]
@@ -159,8 +161,7 @@ class Steps:
         turns = nodes.op("Range", [nodes.integer(0), horizon, nodes.integer(1)])
         if known is not None:
             turns = nodes.op("Unsqueeze", [known, nodes.integers([1])])
-        else:
-            row.dtype = ir.DataType.INT64
+        y.dtype = ir.DataType.FLOAT
         # y beside the last layer's h, which is the same: an output can only be one of the two.
         body = ir.Graph(
             [*itertools.chain(*before), row], [*after, y], nodes=inner.tape.nodes, name="step"
@@ -170,9 +171,9 @@ class Steps:
         *_, later = nodes.ops("Scan", every, attributes, len(after) + 1)
         return nodes.op("Squeeze", [later, nodes.integers([1, 2])])
 
-    def _given(self) -> Given:
+    def _given(self, nodes: Nodes) -> Given:
         """How the head's answer becomes the first layer's next input."""
-        nodes, terms, W = self.nodes, self.terms, self.layers[0].W
+        terms, W = self.terms, self.layers[0].W
         places = list(terms.target_positions)
         names = [column.name for column in terms.features]
         others = [names.index(column.name) for column in terms.known]
@@ -190,23 +191,24 @@ class Steps:
             b = nodes.op("Add", [b, nodes.weight("reoffset", shift)])
         return Given(of_targets, of_known, A, b)
 
-    def _through_head(self, given: Given) -> ir.Value:
+    def _through_head(self, nodes: Nodes, given: Given) -> ir.Value:
         """W·A (1, gates, hidden_size): from the last layer's h̃ to the first one's gates."""
-        nodes, A, P = self.nodes, given.A, self.layers[-1].P
+        A, P = given.A, self.layers[-1].P
         if P is not None:
             A = nodes.op("MatMul", [A, nodes.op("Transpose", [P], {"perm": [1, 0]})])
         return nodes.op("MatMul", [given.of_targets, A])
 
-    def _with_bias(self, given: Given) -> ir.Value:
+    def _with_bias(self, nodes: Nodes, given: Given) -> ir.Value:
         """The first layer's B with W·b in it."""
-        nodes = self.nodes
         rows = self.hidden * self._gates
-        added = nodes.op("MatMul", [given.of_targets, given.b])
+        column = nodes.op("Unsqueeze", [given.b, nodes.integers([1])])
+        added = nodes.op("MatMul", [given.of_targets, column])
+        added = nodes.op("Squeeze", [added, nodes.integers([2])])
         added = nodes.op("Pad", [added, nodes.integers([0, 0, 0, rows])])
         return nodes.op("Add", [self.layers[0].B, added])
 
     def _head(self, nodes: Nodes, h: ir.Value, weight: ir.Value, bias: ir.Value) -> ir.Value:
-        turned = self.nodes.op("Transpose", [weight], {"perm": [1, 0]})
+        turned = nodes.op("Transpose", [weight], {"perm": [1, 0]})
         return nodes.op("Add", [nodes.op("MatMul", [h, turned]), bias])
 
     def _output(self, nodes: Nodes, state: ir.Value, layer: Layer) -> ir.Value:
