@@ -19,7 +19,7 @@ from lstm_export.contract import Cell
 from lstm_export.errors import OptionError
 from lstm_export.nn.equations.elman import ElmanCell
 from lstm_export.nn.equations.gru import GRUCell
-from lstm_export.nn.equations.layers import EquationLayers
+from lstm_export.nn.equations.layers import EquationLayers, refuse_projection
 from lstm_export.nn.equations.lstm import LSTMCell
 
 EquationCell = LSTMCell | GRUCell | ElmanCell
@@ -87,11 +87,7 @@ def from_torch(module: nn.RNNBase | nn.RNNCellBase) -> EquationLayers | Equation
             "expected torch's nn.LSTM, nn.GRU, nn.RNN or one of their cells, got "
             f"{type(module).__name__}"
         )
-    if module.proj_size:
-        raise OptionError(
-            "the LSTM by its equations has no projection: expected proj_size 0, got "
-            f"{module.proj_size}"
-        )
+    refuse_projection(module.proj_size)
     if not module.batch_first:
         raise OptionError(
             "the layers by their equations take (batch, sequence_length, input_size): expected "

@@ -175,11 +175,7 @@ def equation_layers(spec: Recurrent, dropout: float = 0.0) -> EquationLayers:
 
     Raises OptionError where `spec` has a projection.
     """
-    if spec.proj_size:
-        raise OptionError(
-            f"the LSTM by its equations has no projection: expected proj_size 0, got "
-            f"{spec.proj_size}; take torch.nn.LSTM (--cell lstm), or leave the projection out"
-        )
+    refuse_projection(spec.proj_size)
     return EquationLayers(
         spec.cell,
         spec.input_size,
@@ -188,6 +184,15 @@ def equation_layers(spec: Recurrent, dropout: float = 0.0) -> EquationLayers:
         bidirectional=spec.bidirectional,
         dropout=dropout if spec.num_layers > 1 else 0.0,
     )
+
+
+def refuse_projection(proj_size: int) -> None:
+    """Raises OptionError where a projection is asked for."""
+    if proj_size:
+        raise OptionError(
+            f"the LSTM by its equations has no projection: expected proj_size 0, got {proj_size}; "
+            "take torch.nn.LSTM (--cell lstm), or leave the projection out"
+        )
 
 
 def _packed_as(x: PackedSequence, y: Tensor, lengths: Tensor) -> PackedSequence:
