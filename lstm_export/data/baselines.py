@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_export.contract import Window
-from lstm_export.data.metrics import mae as mae
-from lstm_export.data.metrics import rmse as rmse
 from lstm_export.data.series import Series
 from lstm_export.data.windows import Rows
 from lstm_export.errors import OptionError

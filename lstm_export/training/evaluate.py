@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 
 from lstm_export.contract import Forecast, Recurrent, Window
-from lstm_export.data.baselines import baseline_forecasts, mae, rmse
+from lstm_export.data.baselines import baseline_forecasts
+from lstm_export.data.metrics import mae, rmse
 from lstm_export.data.series import Series
 from lstm_export.data.windows import window_targets
 from lstm_export.nn.forecaster import Forecaster

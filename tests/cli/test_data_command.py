@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from lstm_export.cli.data import data
 from lstm_export.data.embedded import EMBEDDED
+from lstm_export.data.load import load_table
 from lstm_export.errors import DataError, OutputError
 
 app = typer.Typer()
@@ -47,6 +48,21 @@ def test_the_file_is_called_for_the_data_set(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert call("sunspots") == "sunspots.csv\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "rows"),
+    [("recall:3", "recall-3.csv", 2000), ("sum:test", "sum-test.csv", 16487)],
+)
+def test_names_with_a_colon(
+    name: str, file: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = json.loads(call(name, "--json"))
+    assert (written["name"], written["file"], written["rows"]) == (name, file, rows)
+    assert load_table(Path(file)).sha256 == load_table(name).sha256
+    with pytest.raises(DataError, match="1 to 1000"):
+        call("recall:none")
 
 
 def test_bad_use_gets_one_message(tmp_path: Path) -> None:

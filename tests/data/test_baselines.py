@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_export.contract import TimeAxis, Window
-from lstm_export.data.baselines import baseline_forecasts, mae, rmse
+from lstm_export.data.baselines import baseline_forecasts
+from lstm_export.data.metrics import mae, rmse
 from lstm_export.data.season import season_of
 from lstm_export.data.series import Segment, Series
 from lstm_export.data.split import parts
