@@ -91,6 +91,9 @@ def test_a_wide_table_has_a_sequence_in_each_row() -> None:
     assert (found.names, found.features) == (("u", "v", "w"), ("value",))
     assert rows(found) == [[[1], [2], [3]], [[4], [5]], [[6]]]
     assert "columns not used: note" in found.notes
+    numbered = read("id,y,a", "7,p,1", "7,q,2")
+    assert (rows(numbered), numbered.names) == ([[[1]], [[2]]], ("line 2", "line 3"))
+    assert "the column 'id' is called like an id and is not taken as a step" in numbered.notes
     chosen = read("case,y,a,b,c", "u,p,1,2,3", "u,q,4,5,6", features=["c", "a"])
     assert rows(chosen) == [[[3], [1]], [[6], [4]]]
     assert chosen.names == ("line 2", "line 3")

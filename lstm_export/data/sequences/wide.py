@@ -111,7 +111,11 @@ def _steps(
         if name in numeric or (i < last and name not in apart and _is_empty(table, name))
     ]
     unused = [name for name in table.columns if name not in {*steps, *answer, id_column}]
-    notes = [f"columns not used: {listed(unused)}"] if unused and role == "train" else []
+    if role != "train":
+        return steps, id_column, []
+    notes = [f"columns not used: {listed(unused)}"] if unused else []
+    if id_column in table.numeric:
+        notes.append(f"the column {id_column!r} is called like an id and is not taken as a step")
     return steps, id_column, notes
 
 
