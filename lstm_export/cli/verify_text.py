@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lstm_export.parity.report import ParityReport
 
 
+_LONGEST = 120
+"""Characters of a runtime's message in a table."""
+
+
 def show_report(found: ParityReport) -> None:
     """Every output at its worst place, the matrix where there is one, the verdict."""
     several = len(found.runtimes) > 1
@@ -37,8 +41,8 @@ def show_report(found: ParityReport) -> None:
         emit(f"FAILED {failure}")
     cases = sum(found.counts.values())
     with_what = "torch and the oracle, live" if found.against else "the golden values"
-    verdict = "passed" if found.passed else f"FAILED, {len(found.failures)} findings"
-    emit(f"{found.bundle}: {verdict}; {cases} cases against {with_what}")
+    verdict = "passed" if found.passed else f"FAILED, {_counted(len(found.failures), 'finding')}"
+    emit(f"{found.bundle}: {verdict}; {_counted(cases, 'case')} against {with_what}")
     say(f"rule: {found.rule}")
     if found.passed and found.against is None:
         say("next: --against RUN compares with torch over the whole shape matrix")
@@ -110,7 +114,20 @@ def _said(cells: Sequence[Cell]) -> str:
 
 
 def _why(cells: Sequence[Cell]) -> str:
-    return next((cell.message for cell in cells if cell.message), "")[:160]
+    """What a runtime said, or the worst that it got wrong; the failures below say it in full."""
+    wrong = [one for cell in cells if cell.verdict == "wrong" and (one := cell.worst) is not None]
+    if wrong:
+        worst = max((one.comparison for one in wrong), key=lambda one: one.severity)
+        if worst.worst_index is None:
+            return f"{worst.name}: {worst.reason}"
+        numbers = f"error {_number(worst.worst_error)}, bound {_number(worst.bound)}"
+        return f"{worst.name}{_place(worst)}: {numbers}"
+    message = next((cell.message for cell in cells if cell.message), "")
+    return message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def _number(value: float | None) -> str:

@@ -122,10 +122,12 @@ def sum_up(comparisons: Iterable[CaseComparison], errors: Iterable[CaseError]) -
         key = (error.check, error.runtime, error.graph, error.kind == "not asked")
         raised.setdefault(key, []).append(error)
     for (check, runtime, graph, unasked), group in raised.items():
-        became, first = ("asked", "because") if unasked else ("answered", "the first:")
+        were = f"{check} case was" if len(group) == 1 else f"{check} cases were"
+        became, first = ("asked any more", ": ") if unasked else ("answered", "; the first: ")
         message = (
-            f"{graph} in {runtime}: {len(group)} {check} cases were not {became} "
-            f"({_names([e.case for e in group])}); {first} {group[0].message}"
+            f"{graph} in {runtime}: {len(group)} {were} not {became} "
+            f"({_names([e.case for e in group])}){first if len(group) > 1 else ': '}"
+            f"{group[0].message}"
         )
         failures.append(Failure("runtime", message))
     judged: dict[tuple[Check, str, str, str], list[CaseComparison]] = {}

@@ -53,11 +53,10 @@ def tally(report: ParityReport) -> str:
 
 
 def matrix_section(report: ParityReport) -> Section:
-    """What is wrong, the matrix, and what the runtimes said."""
-    blocks: list[Block] = []
+    """The matrix, what is wrong, and what the runtimes said."""
+    blocks: list[Block] = [*_grids(report)]
     if report.failures:
         blocks.append(Findings(failure_lines(report)))
-    blocks += _grids(report)
     messages = _messages(report)
     if messages:
         header = ["runtime", "what became of it", "in its own words"]

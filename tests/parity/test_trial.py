@@ -80,7 +80,7 @@ def test_what_a_runtime_raises_is_recorded_by_name(error: Exception) -> None:
     assert type(error).__name__ in errors[0].message
     (failure,) = sum_up(comparisons, errors)
     assert failure.check == "runtime"
-    assert "stream.onnx in r: 1 live cases were not answered (case)" in failure.message
+    assert "stream.onnx in r: 1 live case was not answered (case): " in failure.message
 
 
 def test_failures_are_summed_up_per_output_with_the_worst_place() -> None:

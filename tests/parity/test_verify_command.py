@@ -47,7 +47,7 @@ def test_a_faulty_bundle(faulty: Path, capsys: pytest.CaptureFixture[str]) -> No
     lines = capsys.readouterr().out.splitlines()
     (failure,) = [line for line in lines if line.startswith("FAILED")]
     assert failure.startswith("FAILED golden: stream.onnx in onnxruntime, output output: 4 of 4")
-    assert lines[-1].startswith(f"{faulty}: FAILED, 1 findings")
+    assert lines[-1].startswith(f"{faulty}: FAILED, 1 finding; ")
 
 
 def test_json(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:
