@@ -108,9 +108,10 @@ def check_labels(
     where: for each of the other labels, what its sequence is called (`SequenceSet.label_names`).
     """
     known = dict.fromkeys(train_labels)
-    strange = {
-        label: name for label, name in zip(other_labels, where, strict=True) if label not in known
-    }
+    strange: dict[str, str] = {}
+    for label, name in zip(other_labels, where, strict=True):
+        if label not in known:
+            strange.setdefault(label, name)
     if not strange:
         return
     label, name = next(iter(strange.items()))
