@@ -51,16 +51,15 @@ def test_the_file_is_called_for_the_data_set(
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "rows"),
-    [("recall:3", "recall-3.csv", 2000), ("sum:test", "sum-test.csv", 16487)],
+    ("name", "file"), [("recall:3", "recall-3.csv"), ("sum:test", "sum-test.csv")]
 )
 def test_names_with_a_colon(
-    name: str, file: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written = json.loads(call(name, "--json"))
-    assert (written["name"], written["file"], written["rows"]) == (name, file, rows)
-    assert load_table(Path(file)).sha256 == load_table(name).sha256
+    assert (written["name"], written["file"]) == (name, file)
+    assert written["sha256"] == load_table(Path(file)).sha256 == load_table(name).sha256
     with pytest.raises(DataError, match="1 to 1000"):
         call("recall:none")
 
