@@ -184,6 +184,21 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceColumns:
+    """Where sequences stand in a table, by the names of its columns: each in a row of its own
+    where neither `series_id` nor `text` is named."""
+
+    series_id: str | None = None
+    """What tells the sequences apart whose steps are rows."""
+    time: str | None = None
+    """The order of these rows; None: that of the file."""
+    text: str | None = None
+    """A text per row."""
+    steps: tuple[str, ...] = ()
+    """The steps of a sequence in a row; none: every column of numbers that is not answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sequences:
     """Whole sequences in, an answer to each, or to each of their steps, out.
 
@@ -208,6 +223,8 @@ class Sequences:
     classes: tuple[str, ...] = ()
     targets: tuple[Column, ...] = ()
     target_scaling: Scaling | None = None
+    source: SequenceColumns | None = None
+    """The columns of the table that the model was trained on; None where nobody knows."""
 
     @property
     def causal(self) -> bool:

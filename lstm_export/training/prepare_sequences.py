@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.contract import Column, DataOrigin, Recurrent, Scaling, Sequences, Vocabulary
+from lstm_export.contract import (
+    Column,
+    DataOrigin,
+    Recurrent,
+    Scaling,
+    SequenceColumns,
+    Sequences,
+    Vocabulary,
+)
 from lstm_export.data.embedded import known
 from lstm_export.data.load import load_table
 from lstm_export.data.scaling import apply, fit_scaling
@@ -161,7 +169,17 @@ def _terms(options: TrainOptions, train: SequenceSet) -> Sequences:
         classes=_classes(train.labels),
         targets=targets,
         target_scaling=target_scaling,
+        source=SequenceColumns(
+            series_id=options.series_id,
+            time=train.time,
+            text=options.text,
+            steps=() if options.series_id or options.text else _named(options.features),
+        ),
     )
+
+
+def _named(features: tuple[str, ...]) -> tuple[str, ...]:
+    return () if features == ("all",) else features
 
 
 def _vocabulary(options: TrainOptions, texts: tuple[str, ...]) -> Vocabulary:

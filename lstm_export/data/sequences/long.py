@@ -80,6 +80,7 @@ def read_long(
         labels=labels,
         numbers=numbers,
         notes=tuple(notes),
+        time=ordered.time,
     )
 
 

@@ -36,6 +36,8 @@ class SequenceSet:
     """Target numbers, (sequences, targets)."""
     notes: tuple[str, ...] = ()
     """What a person must be told."""
+    time: str | None = None
+    """The column that the rows of a long table are in the order of; None: as in the file."""
 
     def __len__(self) -> int:
         return len(self.names)
