@@ -55,6 +55,11 @@ class Description:
     task: Task = "forecast"
 
     @property
+    def terms(self) -> Forecast | Sequences:
+        """The terms of the task, whichever it is."""
+        return self.forecaster if self.task == "forecast" else self.sequence_terms
+
+    @property
     def forecaster(self) -> Forecast:
         """The terms of a forecaster. Raises CheckpointError if the run is of another task."""
         if self.forecast is None:

@@ -15,7 +15,7 @@ from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx
 from lstm_export.contract import METADATA_KEY, Contract, GraphSpec, Intervals, TensorSpec
 from lstm_export.errors import LstmExportError
-from lstm_export.parity.expected import LATER, graphs_of
+from lstm_export.parity.expected import graphs_of, required
 from lstm_export.parity.report import Failure
 
 
@@ -28,15 +28,16 @@ def check_manifest(manifest: Manifest) -> list[Failure]:
     problems += [f"the manifest says nothing about the graph {n}" for n in strays]
     if manifest.forecast is not None and manifest.intervals is not None:
         problems += _intervals(manifest.intervals, len(manifest.forecast.targets))
-    if manifest.forecast is not None:
-        demanded = graphs_of(manifest.forecast)
-        needed_graphs = [n for n in demanded if n not in LATER and n not in manifest.graphs]
-        problems += [f"the manifest has no graph {n}" for n in needed_graphs]
+    terms = manifest.forecast or manifest.sequences
+    if terms is not None:
+        demanded = graphs_of(terms)
+        lacking = [name for name in required(terms) if name not in manifest.graphs]
+        problems += [f"the manifest has no graph {name}" for name in lacking]
         for name, spec in manifest.graphs.items():
             if name in demanded:
                 problems += _tensors(f"{name} in the manifest", spec, demanded[name])
             else:
-                problems.append(f"a forecaster of these terms has no graph {name}")
+                problems.append(f"a model of these terms has no graph {name}")
     return [Failure("contract", problem) for problem in problems]
 
 

@@ -1,4 +1,4 @@
-"""The graphs that a forecaster's terms demand, as the verifier sees it.
+"""The graphs that the terms of a task demand, as the verifier sees it.
 
 Written apart from the exporter, so that both would have to err the same way.
 """
@@ -13,15 +13,50 @@ from lstm_export.contract import (
     SEQUENCE_LENGTH,
     Forecast,
     GraphSpec,
+    Recurrent,
+    Sequences,
     TensorSpec,
 )
 
 LATER = (LAYOUT.forecast, LAYOUT.ragged)
-"""Graphs that came later: older bundles lack them, and the runtime can do without."""
+"""Graphs of forecasters that came later: older bundles lack them, and the runtime can do without.
+"""
 
 
-def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
+def graphs_of(terms: Forecast | Sequences) -> dict[str, GraphSpec]:
     """The inputs and outputs of each graph, by file name."""
+    return _of_forecaster(terms) if isinstance(terms, Forecast) else _of_sequences(terms)
+
+
+def required(terms: Forecast | Sequences) -> tuple[str, ...]:
+    """The graphs that a bundle must have."""
+    later = LATER if isinstance(terms, Forecast) else ()
+    return tuple(name for name in graphs_of(terms) if name not in later)
+
+
+def _of_sequences(terms: Sequences) -> dict[str, GraphSpec]:
+    lengths = TensorSpec("lengths", "int64", (BATCH,))
+    x = _tensor("x", BATCH, SEQUENCE_LENGTH, len(terms.features))
+    if terms.vocabulary is not None:
+        x = TensorSpec("x", "int64", (BATCH, SEQUENCE_LENGTH))
+    name = "probabilities" if terms.classes else "output"
+    width = len(terms.classes or terms.targets)
+    every = _tensor(name, BATCH, SEQUENCE_LENGTH, width)
+    answer = every if terms.pooling is None else _tensor(name, BATCH, width)
+    graphs = {
+        LAYOUT.model: GraphSpec((x,), (answer,)),
+        LAYOUT.ragged: GraphSpec((x, lengths), (answer,)),
+    }
+    if not terms.recurrent.bidirectional and terms.pooling in (None, "last"):
+        state = _state(terms.recurrent)
+        graphs[LAYOUT.stream] = GraphSpec(
+            (x, *(_tensor(f"initial_{name}", *axes) for name, axes in state.items())),
+            (every, *(_tensor(f"final_{name}", *axes) for name, axes in state.items())),
+        )
+    return graphs
+
+
+def _of_forecaster(terms: Forecast) -> dict[str, GraphSpec]:
     spec, lag = terms.recurrent, terms.window.difference
     features, targets, horizon = len(terms.features), len(terms.targets), terms.window.horizon
     x = _tensor("x", BATCH, SEQUENCE_LENGTH, features)
@@ -30,10 +65,7 @@ def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
         lengths = TensorSpec("lengths", "int64", (BATCH,))
         return {LAYOUT.model: whole, LAYOUT.ragged: GraphSpec((x, lengths), whole.outputs)}
 
-    layers = spec.num_layers
-    state: dict[str, tuple[str | int, ...]] = {"h": (layers, BATCH, spec.state_size)}
-    if spec.cell == "lstm":
-        state["c"] = (layers, BATCH, spec.hidden_size)
+    state = _state(spec)
     if lag:
         state["rows"] = (BATCH, lag, features)
     stream = GraphSpec(
@@ -52,6 +84,14 @@ def graphs_of(terms: Forecast) -> dict[str, GraphSpec]:
         ahead = _tensor("output", BATCH, HORIZON, targets)
         graphs[LAYOUT.forecast] = GraphSpec(tuple(inputs), (ahead,))
     return graphs
+
+
+def _state(spec: Recurrent) -> dict[str, tuple[str | int, ...]]:
+    """What layers of one direction carry along."""
+    state: dict[str, tuple[str | int, ...]] = {"h": (spec.num_layers, BATCH, spec.state_size)}
+    if spec.cell == "lstm":
+        state["c"] = (spec.num_layers, BATCH, spec.hidden_size)
+    return state
 
 
 def _tensor(name: str, *axes: str | int) -> TensorSpec:

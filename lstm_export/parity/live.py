@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_export.bundle.layout import LAYOUT
-from lstm_export.compare.cases import (
-    Case,
-    case_inputs,
-    feedback_matrix,
-    ragged_matrix,
-    shape_matrix,
-    stream_matrix,
-)
-from lstm_export.contract import BATCH, Forecast, GraphSpec, TensorSpec
+from lstm_export.compare import cases as forecasts
+from lstm_export.compare import sequence_cases as sequences
+from lstm_export.compare.cases import Case, Inputs
+from lstm_export.contract import BATCH, Forecast, GraphSpec, Sequences, TensorSpec
 from lstm_export.parity.rounding import MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors
 from lstm_export.parity.trial import Trial
@@ -31,7 +27,7 @@ _AT_ONCE = 1 << 23
 
 
 def live_trials(
-    terms: Forecast,
+    terms: Forecast | Sequences,
     graph: str,
     spec: GraphSpec,
     torch: Runner,
@@ -40,11 +36,10 @@ def live_trials(
 ) -> Iterator[Trial]:
     """Every case of the matrix for one graph; for a stream, some of them in chunks as well."""
     stream = graph == LAYOUT.stream
-    cases = _MATRICES[graph](terms)
-    middle = terms.window.context_length + 1
+    cases, inputs_of, middle = _asked(terms, graph)
     for (length, *_), group in itertools.groupby(sorted(cases, key=_shape), key=_shape):
         for together in _portions(list(group), length * _width(terms)):
-            inputs = [case_inputs(terms, case) for case in together]
+            inputs = [inputs_of(case) for case in together]
             # The rows of a batch do not touch each other: the oracle answers many cases at once.
             references = _split(oracle(_join(inputs, spec.inputs)), spec.outputs, together)
             for case, given, reference in zip(together, inputs, references, strict=True):
@@ -65,12 +60,28 @@ def chunk_lengths(length: int) -> tuple[int, ...]:
     raise AssertionError("itertools.cycle does not end")
 
 
-_MATRICES = {
-    LAYOUT.model: shape_matrix,
-    LAYOUT.stream: stream_matrix,
-    LAYOUT.forecast: feedback_matrix,
-    LAYOUT.ragged: ragged_matrix,
+_FORECASTS = {
+    LAYOUT.model: forecasts.shape_matrix,
+    LAYOUT.stream: forecasts.stream_matrix,
+    LAYOUT.forecast: forecasts.feedback_matrix,
+    LAYOUT.ragged: forecasts.ragged_matrix,
 }
+_SEQUENCES = {
+    LAYOUT.model: sequences.shape_matrix,
+    LAYOUT.stream: sequences.stream_matrix,
+    LAYOUT.ragged: sequences.ragged_matrix,
+}
+
+
+def _asked(
+    terms: Forecast | Sequences, graph: str
+) -> tuple[Sequence[Case], Callable[[Case], Inputs], int]:
+    """The cases of one graph, their inputs, and the length of those that also go in chunks."""
+    if isinstance(terms, Forecast):
+        middle = terms.window.context_length + 1
+        return _FORECASTS[graph](terms), partial(forecasts.case_inputs, terms), middle
+    cases = _SEQUENCES[graph](terms)
+    return cases, partial(sequences.case_inputs, terms), sequences.LENGTHS[-1]
 
 
 def _shape(case: Case) -> tuple[int, ...]:
@@ -79,7 +90,7 @@ def _shape(case: Case) -> tuple[int, ...]:
     return case.length, case.horizon or 0, future
 
 
-def _width(terms: Forecast) -> int:
+def _width(terms: Forecast | Sequences) -> int:
     """Numbers that the oracle holds per row and step, more or less."""
     return terms.recurrent.hidden_size * terms.recurrent.num_directions
 

@@ -7,6 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from typing import Any
 
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
@@ -72,9 +73,9 @@ class Verification:
             runners = self.open_all(subject)
             patience = Patience()
             own = [trial for trial in golden if trial.graph == graph]
-            # A forecaster's run has chunked cases of its own; the matrix has that row without one.
+            # A run has chunked cases of its own; the matrix has that row without one.
             several = len(self.chosen.names) > 1 and self.checkpoint is None
-            if graph == LAYOUT.stream and (manifest.forecast is None or several):
+            if graph == LAYOUT.stream and (manifest.task == "module" or several):
                 own += in_chunks(own, manifest.graphs[graph])
             try:
                 self.judge(own, runners, manifest.graphs[graph], patience)
@@ -135,7 +136,7 @@ class Verification:
     def _live(
         self, subject: Subject, run: Checkpoint, runners: dict[str, Runner], patience: Patience
     ) -> None:
-        terms = run.description.forecaster
+        terms = run.description.terms
         spec = graphs_of(terms).get(subject.graph)
         if spec is None:
             self.failures.append(Failure("live", f"the run has no module for {subject.graph}"))
@@ -202,13 +203,10 @@ def _intact(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
 def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
     """Where the bundle says that it was made from something else than this run."""
     description = checkpoint.description
-    terms = None if manifest.forecast is None else asdict(manifest.forecast)
-    lines = differences("forecast", terms, asdict(description.forecaster))
-    widths, own = (
-        None if found is None else asdict(found)
-        for found in (manifest.intervals, description.intervals)
-    )
-    lines += differences("intervals", widths, own)
+    lines = differences("task", manifest.task, description.task)
+    for name in () if lines else ("forecast", "sequences"):
+        lines += _terms(name, getattr(manifest, name), getattr(description, name))
+    lines += _terms("intervals", manifest.intervals, description.intervals)
     found = [Failure("contract", f"the manifest is not of this run: {line}") for line in lines]
     origin = manifest.provenance
     data = None if origin.data is None else asdict(origin.data)
@@ -217,6 +215,12 @@ def _other_run(manifest: Manifest, checkpoint: Checkpoint) -> list[Failure]:
     return found + [
         Failure("provenance", f"the bundle was not made from this run: {line}") for line in lines
     ]
+
+
+def _terms(name: str, said: Any, own: Any) -> list[str]:
+    """Where two dataclasses, of which each may be None, differ."""
+    plain = [None if found is None else asdict(found) for found in (said, own)]
+    return differences(name, *plain)
 
 
 def _versions(*, with_torch: bool) -> dict[str, str]:

@@ -32,7 +32,7 @@ def open_graph(subject: Subject) -> Runner:
     # External data is found only from a path.
     external = parse_onnx(subject.content, where).external_files
     model = where if external else subject.content
-    terms = subject.contract.forecast
+    terms = subject.contract.forecast or subject.contract.sequences
     small = terms is not None and work_of(terms.recurrent) <= ONE_THREAD_WORK
     session = Session(lambda: model, where, threads=1 if small else 0)
     return lambda inputs: _run(session, inputs)

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 import lstm_export
 from lstm_export.bundle.layout import LAYOUT
+from lstm_export.checkpoint import Weights
+from lstm_export.contract import Forecast, Sequences
 from lstm_export.errors import OptionError
-from lstm_export.oracle import forecaster
+from lstm_export.oracle import forecaster, sequences
 from lstm_export.parity.runtimes.registry import Runner, Status, Subject, Tensors, weights_of
 
 
@@ -35,19 +37,42 @@ def open_graph(subject: Subject) -> Runner:
 def reference(subject: Subject) -> Runner:
     """The equations behind one graph, in float64. Raises OptionError without a run."""
     checkpoint = weights_of(subject, "oracle")
-    terms, weights = checkpoint.description.forecaster, checkpoint.weights
-    if subject.graph == LAYOUT.model:
+    terms, weights = checkpoint.description.terms, checkpoint.weights
+    if isinstance(terms, Sequences):
+        run = _of_sequences(terms, weights, subject.graph)
+    else:
+        run = _of_forecaster(terms, weights, subject.graph)
+    if run is None:
+        raise OptionError(f"the oracle has no equations for {subject.graph}")
+    return run
+
+
+def _of_forecaster(terms: Forecast, weights: Weights, graph: str) -> Runner | None:
+    if graph == LAYOUT.model:
         return lambda inputs: {"output": forecaster.forecast(terms, weights, inputs["x"])}
-    if subject.graph == LAYOUT.stream:
+    if graph == LAYOUT.stream:
         return lambda inputs: forecaster.stream(terms, weights, inputs)
-    if subject.graph == LAYOUT.forecast:
+    if graph == LAYOUT.forecast:
         return lambda inputs: {
             "output": forecaster.feed_back(
                 terms, weights, inputs["x"], int(inputs["horizon"]), inputs.get("future")
             )
         }
-    if subject.graph == LAYOUT.ragged:
+    if graph == LAYOUT.ragged:
         return lambda inputs: {
             "output": forecaster.ragged(terms, weights, inputs["x"], inputs["lengths"])
         }
-    raise OptionError(f"the oracle has no equations for {subject.graph}")
+    return None
+
+
+def _of_sequences(terms: Sequences, weights: Weights, graph: str) -> Runner | None:
+    name = terms.output
+    if graph == LAYOUT.model:
+        return lambda inputs: {name: sequences.answer(terms, weights, inputs["x"])}
+    if graph == LAYOUT.stream:
+        return lambda inputs: sequences.stream(terms, weights, inputs)
+    if graph == LAYOUT.ragged:
+        return lambda inputs: {
+            name: sequences.ragged(terms, weights, inputs["x"], inputs["lengths"])
+        }
+    return None

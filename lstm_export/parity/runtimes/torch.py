@@ -22,15 +22,17 @@ def open_graph(subject: Subject) -> Runner:
     """The module behind one graph, on the CPU. Raises OptionError without a run."""
     checkpoint = weights_of(subject, "torch")
     try:
-        from lstm_export.nn.build import build
+        from lstm_export.nn.build import build, build_sequence_model
     except ImportError:
         raise MissingExtraError("torch", "train", "verifying against a run") from None
     from lstm_export.nn.forms import module_of
     from lstm_export.nn.reference import run_module
 
-    graphs = graphs_of(checkpoint.description.forecaster)
+    description = checkpoint.description
+    graphs = graphs_of(description.terms)
     if subject.graph not in graphs:
         raise OptionError(f"the run has no module for {subject.graph}")
     spec = graphs[subject.graph]
-    module = module_of(build(checkpoint), subject.graph)
+    model = (build if description.task == "forecast" else build_sequence_model)(checkpoint)
+    module = module_of(model, subject.graph)
     return lambda inputs: run_module(module, spec, inputs)
