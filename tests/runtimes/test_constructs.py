@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import lstm_export
 from lstm_export.bundle.onnx_file import read_onnx
@@ -108,4 +109,40 @@ def test_every_shape_on_one_loaded_model(
         (expected,) = session.run(None, {"x": x})
         got = runner({"x": x})["output"]
         np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6, err_msg=str(shape))
+    runner.close()
+
+
+class Final(nn.Module):
+    """The states of two directions after the last step of each sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.rnn = nn.LSTM(3, 6, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        rows = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        h, c = self.rnn(rows)[1]
+        return h, c
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime-openvino", "opencv", "tract"])
+def test_padding_leaves_the_final_c_alone(
+    need: Callable[[str], None], tmp_path: Path, runtime: str
+) -> None:
+    need(runtime)
+    module, path = Final().eval(), tmp_path / "final.onnx"
+    lstm_export.export_onnx(module, (torch.randn(3, 7, 3), torch.tensor([4, 7, 2])), path)
+    spec = read_onnx(path).spec
+    names = [tensor.name for tensor in spec.inputs]
+    runner = adapter(runtime)(Subject(path.name, path.read_bytes(), path, Contract("module", spec)))
+    for lengths, padding in (([4, 7, 2], 1e30), ([1, 20], np.nan), ([30, 3, 9], 0.0)):
+        x = torch.randn(len(lengths), max(lengths), 3)
+        with torch.no_grad():
+            expected = module(x, torch.tensor(lengths))
+        for row, length in zip(x, lengths, strict=True):
+            row[length:] = padding
+        got = runner(dict(zip(names, [x.numpy(), np.array(lengths)], strict=True)))
+        for tensor, wanted in zip(spec.outputs, expected, strict=True):
+            np.testing.assert_allclose(got[tensor.name], wanted.numpy(), rtol=0, atol=2e-6)
     runner.close()

@@ -6,11 +6,12 @@ last, and what an operator makes of it reaches no valid step; it is cut off at t
 the padding are set to zero first, because NaN would be carried on by a product with zero.
 
 The final h is y at the last valid step. The final c is in no output, so where it is wanted the
-padding must leave it alone: a column of x that is 1 in the padding drives the input gate to 0 and
-the forget gate to 1. Its weight exceeds whatever the gate's other terms can add up to, by 110, at
-which float32's sigmoid is exactly 1, and exactly 0 below. A runtime whose sigmoid is not (tract's
-gives 0.9999995) would let c drift, so c is divided by the whole part of sigmoid(110): there that
-makes it infinite or NaN instead of nearly right.
+padding must leave it alone: a column of x that is 1 in the padding drives the input gate to 0, the
+forget gate to 1 and the candidate to −1. Its weight exceeds whatever the gates' other terms can add
+up to, by 110, at which float32's sigmoid is exactly 1, and exactly 0 below. A runtime whose sigmoid
+is not (tract's ends at σ = 0.9999995 and at 1 − σ) makes c′ = σ·c − (1 − σ)·τ of it at each step,
+τ being its tanh(110), so after n steps σⁿ·c − (1 − σⁿ)·τ. That is undone, with what the runtime
+itself has for σ and τ: where σ is 1, by a subtraction of 0 and a division by 1.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class _Ragged:
         if layers.wants_final_c:
             ends = [self.valid, builder.number(0), builder.number(1)]
             self.padding = builder.op("Where", ends)
+            self.held = self._held()
 
     def run(self) -> list[ir.Value]:
         builder, layers = self.builder, self.layers
@@ -105,7 +107,8 @@ class _Ragged:
         y = builder.op("Squeeze", [y, builder.integers([1])])
         if layer.P is not None:
             y = builder.op("MatMul", [y, builder.weight(f"{name}.P", layer.P[0].T)])
-        return [y, self._at_the_end(y), *map(self._unless_drifting, states[1:])]
+        c = map(self._undrifted, states[1:]) if layers.wants_final_c else states[1:]
+        return [y, self._at_the_end(y), *c]
 
     def _mirror(self, x: ir.Value, width: int) -> ir.Value:
         """x (sequence_length, batch, width) with every sequence reversed."""
@@ -123,7 +126,7 @@ class _Ragged:
         return builder.op("ReduceSum", [kept, builder.integers([0])], {"keepdims": 1})
 
     def _hold(self, index: int, layer: Layer, R: Floats) -> Floats:
-        """The padding column's weight, (1, 4 · hidden_size, 1): c stays as it is.
+        """The padding column's weight, (1, 4 · hidden_size, 1).
 
         In the padding |h̃| ≤ 1, and x is zero or what the layer below makes of such.
         """
@@ -133,10 +136,17 @@ class _Ragged:
             largest = 1.0 if below is None else float(np.abs(below).sum(-1).max())
             reach = reach + largest * np.abs(layer.W).sum(-1)
         push = float(reach.max()) + SATURATED
-        gates = np.repeat([-push, 0.0, push, 0.0], self.layers.hidden_size)  # i, o, f, c
+        gates = np.repeat([-push, 0.0, push, -push], self.layers.hidden_size)  # i, o, f, c
         return gates[None, :, None]
 
-    def _unless_drifting(self, c: ir.Value) -> ir.Value:
+    def _held(self) -> ir.Value:
+        """σⁿ (1, batch, 1), n being a sequence's steps of padding: what they leave of its c."""
         builder = self.builder
-        one = builder.op("Floor", [builder.op("Sigmoid", [builder.number(SATURATED)])])
-        return builder.op("Div", [c, one])
+        number = builder.op("ReduceSum", [self.padding, builder.integers([0])], {"keepdims": 1})
+        return builder.op("Pow", [builder.op("Sigmoid", [builder.number(SATURATED)]), number])
+
+    def _undrifted(self, c: ir.Value) -> ir.Value:
+        builder = self.builder
+        lost = builder.op("Sub", [self.held, builder.number(1)])
+        added = builder.op("Mul", [lost, builder.op("Tanh", [builder.number(SATURATED)])])
+        return builder.op("Div", [builder.op("Sub", [c, added]), self.held])
