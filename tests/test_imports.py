@@ -34,7 +34,7 @@ ALLOWED = {
     "parity": ("errors contract files oracle compare bundle checkpoint runtime", "nn"),
     "explain": ("errors contract data oracle compare bundle runtime", ""),
     "bench": ("errors contract files bundle checkpoint runtime", "nn exporting"),
-    "report": ("errors contract files data compare bundle checkpoint", "runtime"),
+    "report": ("errors contract files data compare bundle checkpoint explain", "runtime"),
     "inspection": ("errors contract bundle checkpoint", ""),
     "doctor": ("errors contract decode files compare bundle", "exporting importing"),
     "demo": ("errors files report", "bundling data training parity bench"),

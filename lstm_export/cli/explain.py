@@ -43,6 +43,9 @@ def explain(
     series_id: Annotated[
         str | None, typer.Option("--series-id", help="The column that tells series apart.")
     ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="COLUMN", help="The column of texts.")
+    ] = None,
     missing: Annotated[
         str, typer.Option("--missing", help="Missing values: error, interpolate or drop.")
     ] = "error",
@@ -79,7 +82,7 @@ def explain(
     from lstm_export.explain.inputs.choice import Choice
 
     _check_outputs(out, png, bundle, data, force=force)
-    choice = Choice(series, index, rows, series_id, cast("Missing", missing))
+    choice = Choice(series, index, rows, series_id, text, cast("Missing", missing))
     found = run(bundle, data, choice, layer or ())
     for note in found.notes:
         say(f"note: {note}")

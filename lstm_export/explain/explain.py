@@ -53,6 +53,7 @@ def explain(
         sequences=subject.sequences,
         features=subject.features,
         inputs=subject.values,
+        symbols=subject.symbols,
         times=subject.times,
         time_format=subject.time_format,
         output=spec.name,

@@ -140,6 +140,8 @@ class Explanation:
     features: tuple[str, ...]
     inputs: Array
     """(sequence_length, features)"""
+    symbols: tuple[str, ...] | None
+    """Of a text, what stands at each step."""
     times: Sequence[str]
     time_format: str | None
     output: str

@@ -16,8 +16,8 @@ SEQUENCES = 64
 """At most so many sequences are run."""
 VALUES = 60_000
 """Of these at most so many steps altogether, and never fewer than those of the chosen series."""
-LONGEST = 20_000
-"""Steps of a chosen series: of a longer one the last so many are explained."""
+LONGEST = 5_000
+"""Of a longer series the last so many steps are explained, where nobody asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Subject:
     time_format: str | None = None
     targets: tuple[str, ...] = ()
     """The answers' names, where they have any."""
+    symbols: tuple[str, ...] | None = None
+    """Of a text, what stands at each step."""
     notes: tuple[str, ...] = ()
 
     @property

@@ -6,6 +6,7 @@ are means over units that remember alike. So a figure does not grow with the mod
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,8 @@ ROWS = 96
 """At most so many rows of a heat map; more units are joined."""
 _LINES = 4
 """At most so many features, or answers, are drawn as lines; more features as a heat map."""
+_CHARACTERS, _WORDS = 90, 45
+"""Texts of at most so many symbols are written out."""
 _COLOURS = ("series", "model", "forecast", "good")
 
 
@@ -35,7 +38,11 @@ def heat_figure(found: Explanation, layer: LayerFacts) -> Figure:
     """Input, every gate, state and answer under one axis of time; longest memory at the top."""
     gates, state = GATES[layer.cell], STATE[layer.cell]
     tall = float(np.clip(0.03 * min(layer.hidden_size, ROWS), 0.85, 1.7))
-    heights = [1.0, *([tall] * (len(gates) + 1)), *([1.15] if found.answers else [])]
+    heights = [
+        _input_height(found),
+        *([tall] * (len(gates) + 1)),
+        *([1.15] if found.answers else []),
+    ]
     figure = new_figure(FULL_WIDTH, sum(heights) + 0.42 * len(heights) + 0.2)
     grid = figure.add_gridspec(len(heights), 2, width_ratios=(70, 1), height_ratios=heights)
     axis = StepAxis(found)
@@ -84,6 +91,9 @@ def unit_order(layer: LayerFacts) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 def _input(axes: Axes, beside: Axes, found: Explanation) -> None:
     beside.set_axis_off()
     values, names = found.inputs, found.features
+    if found.symbols is not None:
+        _symbols(axes, found.symbols)
+        return
     if len(names) > _LINES:
         edges = np.linspace(0, len(values), min(len(values), 480) + 1).astype(int)
         means = np.add.reduceat(values, edges[:-1], axis=0) / np.diff(edges)[:, np.newaxis]
@@ -111,6 +121,31 @@ def _input(axes: Axes, beside: Axes, found: Explanation) -> None:
         legend(axes)
     else:
         axes.set_title(f"input: {short(names[0])}")
+
+
+def _input_height(found: Explanation) -> float:
+    """Inches: a line of characters needs few."""
+    return 1.0 if found.symbols is None or max(map(len, found.symbols)) > 1 else 0.3
+
+
+def _symbols(axes: Axes, symbols: Sequence[str]) -> None:
+    """A text along its steps; words stand upright, so that more of them have room."""
+    words = max(map(len, symbols)) > 1
+    if len(symbols) <= (_WORDS if words else _CHARACTERS):
+        for step, symbol in enumerate(symbols):
+            axes.text(
+                step + 0.5,
+                0.5,
+                short(symbol, 12) if words else symbol,
+                rotation=90 if words else 0,
+                ha="center",
+                va="center",
+                color=light("ink"),
+                size=8.5 if words or len(symbols) > 60 else 11,
+            )
+    axes.set_title(f"input: {len(symbols):,} symbols")
+    axes.set_yticks([])
+    axes.grid(visible=False)
 
 
 def _answer(axes: Axes, found: Explanation) -> None:
@@ -149,7 +184,8 @@ def _colour(found: Explanation, column: str, place: int) -> str:
 def _picked(values: Values, columns: int, *, first: bool) -> list[int]:
     if columns <= _LINES or first:
         return list(range(min(columns, _LINES)))
-    return sorted(np.argsort(-values.std(axis=0), kind="stable")[:_LINES].tolist())
+    varied = np.argsort(-values.std(axis=0), kind="stable")[:_LINES].tolist()
+    return sorted(varied, key=lambda column: -float(values[-1, column]))
 
 
 def _joined(values: Values) -> Values:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lstm_export.bundle.read import open_bundle
 from lstm_export.cli.main import run
+from lstm_export.data.write import csv_text
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 WEATHER = str(ARTIFACTS / "weather" / "bundle")
@@ -126,6 +129,54 @@ def test_ids_are_explained_too(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert run(["explain", tokens, str(tmp_path / "ids.npy"), "--out", str(page)]) == 0
     assert page.is_file()
     capsys.readouterr()
+
+
+def test_sequences_are_chosen_by_their_names(
+    capsys: pytest.CaptureFixture[str], make_sequences: Callable[..., Path], tmp_path: Path
+) -> None:
+    bundle = str(make_sequences("classify", bidirectional=True, pooling="mean") / "bundle")
+    lengths = {"a": 4, "b": 6, "c": 6}
+    ids = [name for name, rows in lengths.items() for _ in range(rows)]
+    values = np.random.default_rng(1).normal(size=(len(ids), 3)).round(3).T.tolist()
+    terms = open_bundle(bundle).manifest.sequences
+    assert terms is not None
+    names = [column.name for column in terms.features]
+    data = tmp_path / "long.csv"
+    data.write_text(csv_text({"id": ids, **dict(zip(names, values, strict=True))}))
+    options = ["--series-id", "id", "--json"]
+    steps = {}
+    for chosen in (["--series", "b"], ["--index", "1"], ["--index", "0"]):
+        assert run(["explain", bundle, str(data), *options, *chosen]) == 0
+        found = json.loads(capsys.readouterr().out)
+        steps[" ".join(chosen)] = found["steps"]
+        assert found["sequences"] == 3
+        directions = [layer["direction"] for layer in found["layers"]]
+        assert directions == ["forward", "backward"] * 2
+    assert steps == {"--series b": 6, "--index 1": 6, "--index 0": 4}
+    for wrong, words in (
+        (["--series", "z"], "--series 'z' is not in the table; it has a, b, c"),
+        (["--index", "3"], "there are 3 sequences"),
+        (["--text", "id"], "leave out --series-id"),
+    ):
+        assert run(["explain", bundle, str(data), *options, *wrong]) == 2
+        assert words in capsys.readouterr().err
+    assert run(["explain", bundle, str(data)]) == 2
+    assert "--series-id" in capsys.readouterr().err
+
+
+def test_texts_are_explained_symbol_by_symbol(
+    capsys: pytest.CaptureFixture[str], make_sequences: Callable[..., Path], tmp_path: Path
+) -> None:
+    bundle = str(make_sequences("tag", text=True) / "bundle")
+    data, page = tmp_path / "texts.csv", tmp_path / "page.html"
+    data.write_text("words\na b <i> c\nb b\n")
+    assert run(["explain", bundle, str(data)]) == 2
+    assert "name their column with --text" in capsys.readouterr().err
+    options = ["--text", "words", "--json", "--out", str(page)]
+    assert run(["explain", bundle, str(data), *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["task"], found["sequences"], found["passed"]) == ("tag", 2, True)
+    assert "symbols</text>" in page.read_text(encoding="utf-8")
 
 
 def test_a_damaged_bundle_is_not_explained(

@@ -19,4 +19,6 @@ class Choice:
     """Its last so many rows."""
     series_id: str | None = None
     """The column that tells series apart."""
+    text: str | None = None
+    """The column of texts."""
     missing: Missing = "error"

@@ -11,7 +11,7 @@ from lstm_export.data.series import Segment, Series, read_series
 from lstm_export.errors import DataError, OptionError
 from lstm_export.explain.inputs.choice import Choice
 from lstm_export.explain.source import Source
-from lstm_export.explain.subject import LONGEST, Subject, others
+from lstm_export.explain.subject import Subject, others
 
 
 def forecast_subject(source: Source, data: str, choice: Choice) -> Subject:
@@ -84,9 +84,6 @@ def _chosen(
         raise DataError(f"the series ends in {rows} unbroken rows; the model needs {shortest}")
     if rows < wanted:
         notes.append(f"the series ends in {rows} unbroken rows, {wanted} were wanted")
-    if rows > LONGEST:
-        notes.append(f"explained are the last {LONGEST:,} of {rows:,} rows")
-        rows = LONGEST
     return last.stop - rows, last.stop, last.series
 
 
