@@ -12,7 +12,14 @@ from lstm_export.bundle.manifest import ParitySummary, Provenance
 from lstm_export.bundle.onnx_file import OnnxFile, parse_onnx, read_onnx
 from lstm_export.bundle.read import open_bundle
 from lstm_export.checkpoint import DESCRIPTION, WEIGHTS, checked_weights, is_run, read_description
-from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec, Intervals
+from lstm_export.contract import (
+    METADATA_KEY,
+    Contract,
+    Forecast,
+    GraphSpec,
+    Intervals,
+    Sequences,
+)
 from lstm_export.errors import BundleError, ChecksumError
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
@@ -39,7 +46,7 @@ class GraphFacts:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `inspect` finds. `task` is "forecast", "module", or "unknown" for a foreign file."""
+    """What `inspect` finds. `task` is as contracts have it, or "unknown" for a foreign file."""
 
     kind: Literal["bundle", "onnx file", "training run"]
     path: str
@@ -54,6 +61,7 @@ class Inspection:
     verified: ParitySummary | None = None
     """The verdict at export; None where there was none."""
     intervals: Intervals | None = None
+    sequences: Sequences | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, under the names of the fields."""
@@ -89,8 +97,8 @@ def is_part(path: Path) -> bool:
     return own or (path.name == WEIGHTS and is_run(path.parent))
 
 
-def parameter_count(terms: Forecast) -> int:
-    """Trained numbers of a forecaster: the recurrent layers as torch.nn has them, and the head."""
+def parameter_count(terms: Forecast | Sequences) -> int:
+    """Trained numbers: recurrent layers as torch.nn has them, the head, the symbols' vectors."""
     spec = terms.recurrent
     gates, hidden, state = _GATES[spec.cell] * spec.hidden_size, spec.hidden_size, spec.state_size
     count = 0
@@ -98,7 +106,11 @@ def parameter_count(terms: Forecast) -> int:
         width = spec.input_size if layer == 0 else state * spec.num_directions
         projection = spec.proj_size * hidden
         count += spec.num_directions * (gates * (width + state + 2) + projection)
-    outputs = terms.window.horizon * len(terms.targets)
+    if isinstance(terms, Forecast):
+        outputs = terms.window.horizon * len(terms.targets)
+    else:
+        outputs = terms.width
+        count += terms.embedding_size * (terms.vocabulary.size if terms.vocabulary else 0)
     return count + outputs * (state * spec.num_directions + 1)
 
 
@@ -110,7 +122,7 @@ def _bundle(path: Path) -> Inspection:
     graphs = {
         name: _facts(parse_onnx(bundle.read(name), str(path / name))) for name in manifest.graphs
     }
-    terms = manifest.forecast
+    terms = manifest.forecast or manifest.sequences
     model = graphs.get(LAYOUT.model)
     stored = model.weights if model else 0
     return Inspection(
@@ -120,11 +132,12 @@ def _bundle(path: Path) -> Inspection:
         parameter_count(terms) if terms else stored,
         {LAYOUT.manifest: (path / LAYOUT.manifest).stat().st_size}
         | {name: entry.bytes for name, entry in manifest.files.items()},
-        terms,
+        manifest.forecast,
         graphs,
         manifest.provenance,
         manifest.parity,
         manifest.intervals,
+        manifest.sequences,
     )
 
 
@@ -132,7 +145,7 @@ def _onnx(path: Path) -> Inspection:
     model = read_onnx(path)
     text = model.metadata_props.get(METADATA_KEY)
     contract = Contract.from_json(text, str(path)) if text is not None else None
-    terms = contract.forecast if contract else None
+    terms = contract.forecast or contract.sequences if contract else None
     facts = _facts(model)
     beside = [path.resolve().parent / name for name in model.external_files]
     return Inspection(
@@ -141,8 +154,9 @@ def _onnx(path: Path) -> Inspection:
         contract.task if contract else "unknown",
         parameter_count(terms) if terms else facts.weights,
         {file.name: file.stat().st_size for file in (path, *beside) if file.is_file()},
-        terms,
+        contract.forecast if contract else None,
         {path.name: facts},
+        sequences=contract.sequences if contract else None,
     )
 
 
@@ -152,10 +166,10 @@ def _run(path: Path) -> Inspection:
     return Inspection(
         "training run",
         str(path),
-        "forecast",
-        parameter_count(description.forecaster),
+        description.task,
+        parameter_count(description.terms),
         {file.name: file.stat().st_size for file in sorted(path.iterdir()) if file.is_file()},
-        description.forecaster,
+        description.forecast,
         provenance=Provenance(
             "run",
             description.data,
@@ -164,6 +178,7 @@ def _run(path: Path) -> Inspection:
             description.versions,
         ),
         intervals=description.intervals,
+        sequences=description.sequences,
     )
 
 

@@ -92,10 +92,11 @@ def _array(
 def _numbers(
     subject: Subject, spec: TensorSpec, shape: tuple[int, ...], generator: np.random.Generator
 ) -> npt.NDArray[Any]:
-    if subject.terms is None or spec.name != "x":
+    terms = subject.terms or subject.sequences
+    if terms is None or spec.name != "x":
         return generator.normal(size=shape)
-    low = np.array([column.minimum for column in subject.terms.features])
-    high = np.array([column.maximum for column in subject.terms.features])
+    low = np.array([column.minimum for column in terms.features])
+    high = np.array([column.maximum for column in terms.features])
     return np.asarray(low + (high - low) * generator.random(shape))
 
 

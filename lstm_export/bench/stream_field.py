@@ -113,14 +113,16 @@ def forecast_field(
 
 
 def torch_stream(torch: TorchModel | str) -> Callable[[Any], Any] | str:
-    """A forecaster of torch, fed and answering as its stream graph does; or why there is none."""
+    """A run's model in torch, fed and answering as its stream graph does; or why there is none."""
     if isinstance(torch, str):
         return torch
-    from lstm_export.nn.forecaster import Forecaster, ForecasterStream
+    from lstm_export.nn.forecaster import Forecaster
+    from lstm_export.nn.forms import module_of
+    from lstm_export.nn.sequence_model import SequenceModel
 
-    if not isinstance(torch.module, Forecaster):
+    if not isinstance(torch.module, Forecaster | SequenceModel):
         return "only the model of a run is known to stream as a whole in torch"
-    module: Any = ForecasterStream(torch.module).eval()
+    module: Any = module_of(torch.module, LAYOUT.stream)
     return lambda feeds: module(*feeds.values())
 
 

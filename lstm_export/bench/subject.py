@@ -10,13 +10,14 @@ from lstm_export.bundle.golden import GoldenCase, read_golden
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.onnx_file import OnnxFile, read_onnx
 from lstm_export.bundle.read import open_bundle
-from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec
+from lstm_export.contract import METADATA_KEY, Contract, Forecast, GraphSpec, Sequences
 from lstm_export.errors import BundleError
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Graphs by file name, with their paths; `terms` are those of a forecaster."""
+    """Graphs by file name, with their paths; `terms` are those of a forecaster, `sequences` those
+    of a model of sequences."""
 
     path: Path
     kind: str
@@ -25,6 +26,7 @@ class Subject:
     graphs: Mapping[str, OnnxFile]
     terms: Forecast | None
     golden: tuple[GoldenCase, ...]
+    sequences: Sequences | None = None
 
     @property
     def model(self) -> OnnxFile:
@@ -54,13 +56,17 @@ def open_subject(path: Path) -> Subject:
         golden: tuple[GoldenCase, ...] = ()
         if LAYOUT.golden in manifest.files:
             golden = read_golden(bundle.read(LAYOUT.golden), bundle.where(LAYOUT.golden))
-        source = "a run" if manifest.task == "forecast" else "a module"
+        kind = f"bundle of a {'module' if manifest.task == 'module' else 'run'}"
         graphs = {name: read_onnx(file) for name, file in files.items()}
-        return Subject(path, f"bundle of {source}", files, graphs, manifest.forecast, golden)
+        terms = manifest.forecast, golden, manifest.sequences
+        return Subject(path, kind, files, graphs, *terms)
     model = read_onnx(path)
     text = model.metadata_props.get(METADATA_KEY)
     contract = Contract.from_json(text, str(path)) if text is not None else None
     # A stream graph on its own is fed like any graph: its state is one of its inputs.
     whole = contract is not None and len(contract.graph.inputs) == 1
-    terms = contract.forecast if contract is not None and whole else None
-    return Subject(path, "ONNX file", {LAYOUT.model: path}, {LAYOUT.model: model}, terms, ())
+    forecast, sequences = (
+        (contract.forecast, contract.sequences) if contract is not None and whole else (None, None)
+    )
+    only = {LAYOUT.model: path}, {LAYOUT.model: model}
+    return Subject(path, "ONNX file", *only, forecast, (), sequences)

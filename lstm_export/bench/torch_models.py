@@ -60,25 +60,39 @@ def torch_model(subject: Subject, against: str | None) -> TorchModel | str:
         return "torch is not installed: pip install 'lstm-export[train]'"
     if against is not None:
         return _given(against)
-    if subject.terms is not None:
-        from lstm_export.nn.forecaster import Forecaster
-
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            module = Forecaster(subject.terms).eval()
-        return TorchModel(module, "same sizes, random weights", exact=False)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = _of_terms(subject)
+    if module is not None:
+        return TorchModel(module.eval(), "same sizes, random weights", exact=False)
     layers = recurrent_layers(subject.model)
     if not layers:
         return "the graph holds no LSTM, GRU or RNN with constant weights: name it with --against"
     return TorchModel(_alone(torch_stacks(layers)), "recurrent layers alone", False, True)
 
 
+def _of_terms(subject: Subject) -> nn.Module | None:
+    """A model of the same terms with random weights, where there are terms."""
+    if subject.terms is not None:
+        from lstm_export.nn.forecaster import Forecaster
+
+        return Forecaster(subject.terms)
+    if subject.sequences is not None:
+        from lstm_export.nn.sequence_model import SequenceModel
+
+        return SequenceModel(subject.sequences)
+    return None
+
+
 def _given(against: str) -> TorchModel:
     path = Path(against)
     if is_run(path):
-        from lstm_export.nn.build import build
+        from lstm_export.nn.build import build, build_sequence_model
 
-        return TorchModel(build(read_checkpoint(path)), "", exact=True)
+        checkpoint = read_checkpoint(path)
+        forecasts = checkpoint.description.task == "forecast"
+        module = build(checkpoint) if forecasts else build_sequence_model(checkpoint)
+        return TorchModel(module, "", exact=True)
     if path.is_dir():
         raise OptionError(f"--against {against}: that folder is no training run")
     from lstm_export.exporting.source.factory import load_factory

@@ -13,7 +13,7 @@ from lstm_export.cli.console import Json, Key, LayerString, emit, emit_json, tab
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lstm_export.contract import Forecast, Intervals
+    from lstm_export.contract import Column, Forecast, Intervals, Recurrent, Sequences
     from lstm_export.importing.inspection import WeightsInspection
     from lstm_export.inspection import GraphFacts, Inspection
 
@@ -40,12 +40,15 @@ def inspect(
     inputs, outputs, assumptions, question (null if there is none), notes, unused, tensors.
 
     Of anything else, with --json: kind (bundle, onnx file or training run), path, task (forecast,
-    module, or unknown for a foreign file), parameters, sizes (bytes by file), forecast (features,
-    targets, window, input_scaling, target_scaling, recurrent, time; null for other tasks), graphs
+    classify, regress, tag, module, or unknown for a foreign file), parameters, sizes (bytes by
+    file), forecast (features, targets, window, input_scaling, target_scaling, recurrent, time; null
+    for other tasks), graphs
     (by file: spec with inputs and outputs, opset_version, ir_version, producer, operators, cells,
     weights, external_files), provenance (source_kind, data, seed, metrics, versions), verified (the
     verdict at export: passed, cases, worst_error, worst_bound, torch_error; null if none),
-    intervals (levels; residuals by step; half_widths by level, target and step; null if none).
+    intervals (levels; residuals by step; half_widths by level, target and step; null if none),
+    sequences (answer, features, input_scaling, vocabulary, embedding_size, recurrent, pooling,
+    classes, targets, target_scaling; null where whole sequences are not what is answered).
     """
     from lstm_export.errors import OptionError
     from lstm_export.importing.read import is_weights
@@ -72,6 +75,8 @@ def inspect(
 
 
 Line = tuple[str, str]
+_SHOWN = 12
+"""Symbols and classes of which the names are shown."""
 
 
 def _show(lines: Sequence[Line]) -> None:
@@ -119,6 +124,8 @@ def _lines(found: Inspection) -> Iterator[Line]:
         yield from _forecast_lines(found.forecast)
         if found.kind != "onnx file":
             yield from _interval_lines(found.intervals)
+    if found.sequences:
+        yield from _sequence_lines(found.sequences)
     yield "parameters", f"{found.parameters:,}"
     for name, facts in found.graphs.items():
         yield from _graph_lines(name, facts)
@@ -127,20 +134,49 @@ def _lines(found: Inspection) -> Iterator[Line]:
     yield from _origin_lines(found)
 
 
-def _forecast_lines(terms: Forecast) -> Iterator[Line]:
-    def named(columns: object) -> str:
-        return ", ".join(f"{c.name} ({c.unit})" if c.unit else c.name for c in columns)  # type: ignore[attr-defined]
+def _named(columns: Sequence[Column]) -> str:
+    return ", ".join(f"{c.name} ({c.unit})" if c.unit else c.name for c in columns)
 
-    spec, window = terms.recurrent, terms.window
-    yield "features", named(terms.features)
-    yield "targets", named(terms.targets)
+
+def _cells(spec: Recurrent) -> str:
     directions = ", two directions" if spec.bidirectional else ""
     projection = f", projected to {spec.proj_size}" if spec.proj_size else ""
     layers = f"{spec.num_layers} layer{'s' if spec.num_layers > 1 else ''}"
-    yield (
-        "cells",
-        f"{spec.cell.upper()}, {layers} of {spec.hidden_size}{projection}{directions}",
-    )
+    return f"{spec.cell.upper()}, {layers} of {spec.hidden_size}{projection}{directions}"
+
+
+def _sequence_lines(terms: Sequences) -> Iterator[Line]:
+    if terms.vocabulary is None:
+        yield "features", _named(terms.features)
+        scaled = terms.input_scaling.kind != "none"
+        yield (
+            "preprocessing",
+            f"{terms.input_scaling.kind} scaling; inside the graph" if scaled else "none",
+        )
+    else:
+        symbols, level = terms.vocabulary.symbols, terms.vocabulary.level
+        cased = ", in lower case" if terms.vocabulary.lowercase else ""
+        shown = " ".join(symbols[:_SHOWN]) + (" …" if len(symbols) > _SHOWN else "")
+        yield "vocabulary", f"{len(symbols)} {level}s{cased}: {shown!r}"
+        yield "embedding", f"{terms.embedding_size} numbers each"
+    each = "" if terms.pooling else ", for every step"
+    if terms.classes:
+        names = ", ".join(terms.classes[:_SHOWN]) + (" …" if len(terms.classes) > _SHOWN else "")
+        yield "classes", f"{len(terms.classes)} of {', '.join(terms.answer)}{each}: {names}"
+    else:
+        yield "targets", f"{_named(terms.targets)}{each}"
+    yield "cells", _cells(terms.recurrent)
+    if terms.pooling:
+        yield "pooling", f"{terms.pooling} over the steps"
+    why = "it reads in two directions" if terms.recurrent.bidirectional else "it pools all steps"
+    yield "streams", "yes" if terms.causal else f"no: {why}"
+
+
+def _forecast_lines(terms: Forecast) -> Iterator[Line]:
+    window = terms.window
+    yield "features", _named(terms.features)
+    yield "targets", _named(terms.targets)
+    yield "cells", _cells(terms.recurrent)
     yield (
         "window",
         f"context {window.context_length}, horizon {window.horizon}; {window.history} rows of "

@@ -15,7 +15,7 @@ from lstm_export.bundle.golden import read_golden
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import Bundle, open_bundle
-from lstm_export.contract import TensorSpec
+from lstm_export.contract import Column, TensorSpec
 from lstm_export.errors import OptionError
 from lstm_export.exporting.examples import languages
 from lstm_export.exporting.examples.inputs import ExampleInput, example_inputs, states_of
@@ -115,8 +115,11 @@ def _without_gaps(carried: list[tuple[int, int]]) -> bool:
 
 def _remark(manifest: Manifest, tensor: TensorSpec) -> str:
     """What an input is, with the columns of a forecaster's."""
-    terms = manifest.forecast
-    columns = {} if terms is None else {"x": terms.features, "future": terms.known}
+    columns: dict[str, tuple[Column, ...]] = {}
+    if manifest.forecast is not None:
+        columns = {"x": manifest.forecast.features, "future": manifest.forecast.known}
+    elif manifest.sequences is not None:
+        columns = {"x": manifest.sequences.features}
     named = [f"{c.name} [{c.unit}]" if c.unit else c.name for c in columns.get(tensor.name, ())]
     return f"{tensor}: {', '.join(named)}" if named else str(tensor)
 
