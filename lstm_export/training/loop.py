@@ -79,6 +79,8 @@ class Loop:
                 tensor.copy_(state.tensors[name])
             restore_random_state(state.tensors, self._device)
         self._interrupt = Interrupt()
+        self.seconds = 0.0
+        """How long the last `run` took."""
         self._begun, self._steps_before = time.monotonic(), self._steps
         self._next_look = self._next_save = 0.0
 
@@ -100,6 +102,7 @@ class Loop:
                     self._progress.close()
         self._weights.copy_(self._best)
         self._shards.train(False)
+        self.seconds = time.monotonic() - now
 
     def _epoch(self) -> None:
         options, learn, gradients = self._options, self._shards.learn, self._gradients

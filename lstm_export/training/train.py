@@ -62,6 +62,8 @@ class TrainResult:
     """What a person must be told."""
     was_finished: bool = False
     """Whether the run had been finished before, so that nothing was done."""
+    seconds: float | None = None
+    """How long its loop took on this machine; None where it was not run through in one go."""
 
     @property
     def best_epoch(self) -> int:
@@ -110,7 +112,7 @@ def train(
         begin(out, to_toml(course.options))
     try:
         write_metrics(out, state.position.history if state else ())
-        description = _train(course, fabric, out, state, progress)
+        description, seconds = _train(course, fabric, out, state, progress)
         settle(out)
     except LstmExportError as error:
         if restore(out):
@@ -123,7 +125,8 @@ def train(
             f"stopped, and saved in {out}; go on with: lstm-export train --out {out} --resume"
         ) from None
     notes += description.metrics.get("baseline_notes", ())
-    return TrainResult(out, description, course, tuple(notes))
+    unbroken = seconds if state is None else None
+    return TrainResult(out, description, course, tuple(notes), seconds=unbroken)
 
 
 def _refuse_too_large(course: Course) -> None:
@@ -182,7 +185,8 @@ def _train(
     out: Path,
     state: TrainingState | None,
     progress: Progress | None,
-) -> Description:
+) -> tuple[Description, float]:
+    """What was trained, and the seconds that the loop took."""
     options = course.options
     shards = shards_for(options, course.steps, course.recurrent, fabric.device)
     circumstances = (
@@ -215,7 +219,7 @@ def _train(
         loop.run()
         if options.by_equations:
             model = in_torch(model)
-        return _finish(course, out, model, loop.history)
+        return _finish(course, out, model, loop.history), loop.seconds
 
 
 def _finish(

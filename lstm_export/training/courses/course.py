@@ -67,5 +67,8 @@ class Course(Protocol):
     def batches(self, to_device: ToDevice) -> tuple[Batches, Batches]:
         """Of the training part and of the validation part."""
 
+    def test_batches(self, to_device: ToDevice) -> Batches:
+        """Of the test part."""
+
     def finish(self, model: Trainable, history: Sequence[EpochRecord]) -> Outcome:
         """Judges the trained model on the test part."""

@@ -93,6 +93,12 @@ class ForecastCourse:
             WindowBatches(inputs, targets, validation, window),
         )
 
+    def test_batches(self, to_device: ToDevice) -> Batches:
+        prepared = self._prepared
+        inputs, targets = to_device(prepared.inputs), to_device(prepared.targets)
+        starts = to_device(prepared.starts.test)
+        return WindowBatches(inputs, targets, starts, prepared.forecast.window)
+
     def finish(self, model: Trainable, history: Sequence[EpochRecord]) -> Outcome:
         forecaster, prepared = cast(Forecaster, model), self._prepared
         series, starts, window = prepared.series, prepared.starts, prepared.forecast.window

@@ -74,6 +74,9 @@ class SequenceCourse:
         train, validation = (self._batches(part, to_device) for part in self._parts[:2])
         return train, validation
 
+    def test_batches(self, to_device: ToDevice) -> Batches:
+        return self._batches(self._prepared.test, to_device)
+
     def _batches(self, part: Part, to_device: ToDevice) -> Batches:
         arrays = (part.steps, part.starts, part.truth, np.arange(len(part)))
         return SequenceBatches(
