@@ -104,6 +104,7 @@ def _node(
     runs: Sequence[npt.NDArray[np.generic]],
 ) -> list[LayerFacts]:
     """The node's directions, each as a layer of its own."""
+    backward = [node.turned or reads for reads in node.backward]
     watches = [Watch(node.hidden_size) for _ in node.backward]
     switched = [
         [Switched(switch, node, d) for switch in SWITCHES[node.cell]]
@@ -114,7 +115,7 @@ def _node(
         entering, leaving = tapped.run(node, feeds)
         if number == 0:
             steps = len(entering["X"])
-            traces = [Trace(steps, node.hidden_size, backward=back) for back in node.backward]
+            traces = [Trace(steps, node.hidden_size, backward=back) for back in backward]
         for watch, trace in zip(watches, traces, strict=True):
             watch.trace = trace if number == 0 else None
         reference = run_node(node, entering, probes=watches)
@@ -129,7 +130,7 @@ def _node(
             number=node.number,
             name=node.name,
             cell=node.cell,
-            backward=backward,
+            backward=back,
             hidden_size=node.hidden_size,
             gates=_gates(node, watch),
             memory=_memory(node, watch),
@@ -139,9 +140,7 @@ def _node(
             ),
             checks=judgements,
         )
-        for backward, watch, trace, changes in zip(
-            node.backward, watches, traces, switched, strict=True
-        )
+        for back, watch, trace, changes in zip(backward, watches, traces, switched, strict=True)
     ]
 
 

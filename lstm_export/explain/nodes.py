@@ -31,6 +31,9 @@ class RecurrentNode:
     outputs: dict[str, str]
     backward: tuple[bool, ...]
     """For each direction, whether it reads the sequence from its end."""
+    turned: bool
+    """Whether the sequence enters with its end first: padded batches, whose rows end at different
+    steps, are turned round before a layer of ours that reads backwards."""
     hidden_size: int
     reset_after: bool
     """Of a GRU: whether the reset gate is applied after the product with h."""
@@ -93,14 +96,16 @@ def _node(number: int, position: int, node: OnnxNode, where: str) -> RecurrentNo
             f"{where}: the {node.op_type} {name!r} has {unknown}; explain knows the equations of "
             "torch.nn's cells, and of GRUs and RNNs as Keras has them"
         )
+    spoken = _spoken(inputs["W"], name)
     return RecurrentNode(
         number=number,
         position=position,
-        name=_spoken(inputs["W"], name),
+        name=spoken,
         cell=cell,
         inputs=inputs,
         outputs={role: t for role, t in zip(_OUTPUTS, node.outputs, strict=False) if t},
         backward=backward[direction],
+        turned=direction == "forward" and spoken.endswith("_reverse"),
         hidden_size=int(attributes.get("hidden_size", 0)),
         reset_after=bool(attributes.get("linear_before_reset", 0)),
         relu=relu,

@@ -126,7 +126,9 @@ def test_ids_are_explained_too(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     np.save(tmp_path / "ids.npy", np.array([1, 4, 0, 3, 2]))
     page = tmp_path / "ids.html"
     tokens = str(ARTIFACTS / "tokens" / "bundle")
-    assert run(["explain", tokens, str(tmp_path / "ids.npy"), "--out", str(page)]) == 0
+    assert (
+        run(["explain", tokens, str(tmp_path / "ids.npy"), "--layer", "1", "--out", str(page)]) == 0
+    )
     assert page.is_file()
     capsys.readouterr()
 
@@ -172,7 +174,7 @@ def test_texts_are_explained_symbol_by_symbol(
     data.write_text("words\na b <i> c\nb b\n")
     assert run(["explain", bundle, str(data)]) == 2
     assert "name their column with --text" in capsys.readouterr().err
-    options = ["--text", "words", "--json", "--out", str(page)]
+    options = ["--text", "words", "--json", "--layer", "1", "--out", str(page)]
     assert run(["explain", bundle, str(data), *options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["task"], found["sequences"], found["passed"]) == ("tag", 2, True)

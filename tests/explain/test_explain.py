@@ -142,6 +142,7 @@ def test_sequences_of_a_batch_are_those_that_they_are_alone(tmp_path: Path) -> N
     assert one.passed
     assert (many.sequences, one.sequences) == (3, 1)
     assert many.steps == one.steps == 5
+    assert [layer.backward for layer in one.layers] == [False, True, False, True]
     for layer, other in zip(many.layers, one.layers, strict=True):
         np.testing.assert_allclose(layer.trace.values["state"], other.trace.values["state"])
 
