@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,3 +191,17 @@ def test_a_damaged_bundle_is_not_explained(
     model.write_bytes(model.read_bytes()[:-1] + b"\x01")
     assert run(["explain", str(tmp_path / "bundle"), TABLE]) == 2
     assert "was changed" in capsys.readouterr().err
+
+
+def test_neither_torch_nor_onnx_is_needed() -> None:
+    absent = ("torch", "onnx", "matplotlib", "jinja2", "polars")
+    code = (
+        f"import sys\nsys.modules.update(dict.fromkeys({absent!r}))\n"
+        "from lstm_export.cli.main import run\n"
+        f"code = run(['explain', {WEATHER!r}, {TABLE!r}])\n"
+        f"sys.exit(code or run(['explain', {WEATHER!r}, {TABLE!r}, '--out', 'page.html']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "answer: as in the runtime" in done.stdout
+    assert done.returncode == 2
+    assert "pip install 'lstm-export[report]'" in done.stderr
