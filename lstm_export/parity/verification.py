@@ -120,9 +120,10 @@ class Verification:
         """The graph in every runtime that takes it; what the others say is noted."""
         self.tried[subject.graph] = Counter()
         runners = {}
+        apart = len(self.chosen.names) > 1
         for name in self.chosen.names:
             try:
-                runners[name] = adapter(name)(subject)
+                runners[name] = adapter(name, apart=apart)(subject)
             except BundleError as error:
                 self._unopened(CaseError("runtime", name, subject.graph, "loading", str(error)))
             except UnansweredError as error:

@@ -13,9 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstm_export.bundle.golden import read_golden
+from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.read import open_bundle
 from lstm_export.parity.frames import DTYPES, FrameError, read, written
 from lstm_export.parity.runtimes.isolated import Isolated
-from lstm_export.parity.runtimes.registry import CrashedError, HungError, RefusedError
+from lstm_export.parity.runtimes.registry import (
+    CrashedError,
+    HungError,
+    RefusedError,
+    Subject,
+    UnansweredError,
+    adapter,
+)
 
 WORKER = """
 import sys
@@ -151,3 +161,20 @@ def test_what_takes_too_long_is_killed(tmp_path: Path) -> None:
     with pytest.raises(HungError, match=r"slow: no answer within 0\.3 s"):
         runtime({"x": np.ones(1)})
     runtime.close()
+
+
+def test_onnxruntime_among_others_may_die_and_answers_as_it_does_alone() -> None:
+    folder = Path(__file__).resolve().parents[2] / "artifacts" / "tokens" / "bundle"
+    bundle = open_bundle(folder)
+    graph = LAYOUT.model
+    subject = Subject(graph, bundle.read(graph), folder / graph, bundle.manifest.contract(graph))
+    own, apart = adapter("onnxruntime")(subject), adapter("onnxruntime", apart=True)(subject)
+    case = next(c for c in read_golden(bundle.read(LAYOUT.golden), "") if c.graph == graph)
+    assert isinstance(apart, Isolated)
+    with contextlib.closing(apart):
+        for name, value in own(case.inputs).items():
+            np.testing.assert_array_equal(apart(case.inputs)[name], value)
+        # A batch of 0 ends the process of onnxruntime 1.31; other versions may say no.
+        with pytest.raises(UnansweredError):
+            apart({name: value[:0] for name, value in case.inputs.items()})
+        assert apart(case.inputs).keys() == own(case.inputs).keys()

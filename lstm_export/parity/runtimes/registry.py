@@ -99,14 +99,18 @@ class Subject:
     checkpoint: Checkpoint | None = None
 
 
-def adapter(name: str) -> Callable[[Subject], Runner]:
+def adapter(name: str, *, apart: bool = False) -> Callable[[Subject], Runner]:
     """What opens a graph in the runtime `name`. Raises OptionError for an unknown name.
 
-    Opening raises MissingExtraError where the runtime is not installed, OptionError where it
-    needs a run, BundleError or RefusedError where it refuses the graph.
+    `apart` asks for a process of its own, so that the runtime's death is not the caller's; most
+    have one in any case.
+
+    Opening raises MissingExtraError where the runtime is not installed, OptionError where it needs
+    a run, BundleError or RefusedError where it refuses the graph.
     """
-    opener: Callable[[Subject], Runner] = module_of(name).open_graph
-    return opener
+    module = module_of(name)
+    opener: Callable[[Subject], Runner] = module.open_graph
+    return getattr(module, "open_apart", opener) if apart else opener
 
 
 def status(name: str) -> Status:
