@@ -112,7 +112,7 @@ def test_the_copies_answer_as_the_run_does_but_for_rounding(subject: Subject) ->
     run = subject.checkpoint
     assert run is not None
     # States are of order one; outputs in raw units would hide a last place behind their level.
-    inputs = stream_inputs(run.description.forecast, 3, 40, "typical", "random", 0)
+    inputs = stream_inputs(run.description.forecaster, 3, 40, "typical", "random", 0)
     plain = adapter("torch")(subject)(inputs)["final_c"]
     answers = [answer["final_c"] for answer in MovedWeights(subject, run).answers(inputs)]
     assert len(answers) == RUNS
