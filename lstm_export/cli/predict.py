@@ -43,7 +43,14 @@ def predict(
         typer.Option("--coverage", help="Add intervals that hold so much of the truth, as 0.9."),
     ] = None,
     series_id: Annotated[
-        str | None, typer.Option("--series-id", help="The column that tells series apart.")
+        str | None,
+        typer.Option("--series-id", help="The column that tells series or sequences apart."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="The time of sequences; default: as trained.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="The column of texts; default: as trained.")
     ] = None,
     missing: Annotated[
         str, typer.Option("--missing", help="Missing values: error, interpolate or drop.")
@@ -55,7 +62,7 @@ def predict(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Forecast past the end of a table, or replay its history, without torch.
+    """Forecast past the end of a table, replay its history, or answer its sequences: no torch.
 
     The table's columns are found by the names that the model was trained on. The result has a row
     per step (and series): its time, the series, and the targets in their own units; with
@@ -74,16 +81,46 @@ def predict(
     (null with --out, which has them), out, plot, notes; coverage (null without) and level (the
     stored one that was taken for it, at least as high); for a forecast horizon; for a backtest
     metrics (rmse and mae, and with --coverage covered, the share within, by target) and windows.
+
+    A model that classifies, regresses or tags finds the columns that it was trained on and gives a
+    row per sequence, or per step: the prediction, the probability of each class, and the truth
+    where the table has it; then it also says how many are right. Labels that were never seen in
+    training are wrong, and are named. With --json: bundle, data, mode (the task), answer,
+    sequences, columns, rows, out, plot, notes; of labels classes, and (null without the truth)
+    metrics (accuracy, macro_f1), labels, confusion (rows: truth), by_class (precision, recall,
+    count) and unseen (label to count); of numbers targets and metrics (rmse, mae, r2 by target).
     """
+    from lstm_export.cli.predict_answers import (
+        forecaster,
+        predict_answers,
+        refuse_forecasts,
+    )
     from lstm_export.data.load import load_table
     from lstm_export.data.write import csv_text, write_table
-    from lstm_export.runtime.load import load_forecaster
+    from lstm_export.runtime.answer_model import AnswerModel
+    from lstm_export.runtime.load import load
     from lstm_export.runtime.table import checked_mode, series_for
 
     checked_mode(horizon, "backtest" if backtest else "forecast", future)
     _check_outputs(out, plot, bundle, (data, future), force=force)
     # A backtest runs large batches, which gain from threads.
-    model = load_forecaster(bundle, intra_op_num_threads=0 if backtest else None)
+    model = load(bundle, intra_op_num_threads=0 if backtest else None)
+    if isinstance(model, AnswerModel):
+        flags = {"--horizon": horizon, "--future": future, "--backtest": backtest}
+        refuse_forecasts(model, {**flags, "--coverage": coverage})
+        predict_answers(
+            *(model, bundle, data),
+            series_id=series_id,
+            time=time,
+            text=text,
+            missing=cast("Missing", missing),
+            out=out,
+            plot=plot,
+            force=force,
+            json=json,
+        )
+        return
+    model = forecaster(bundle, model, time=time, text=text)
     series = series_for(
         model,
         load_table(data),

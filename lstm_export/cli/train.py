@@ -223,7 +223,7 @@ def train(
         raise
     for note in result.notes:
         say(f"note: {note}")
-    report = _write_report(result) if result.description.task == "forecast" else None
+    report = _write_report(result)
     if json:
         emit_json(
             {
@@ -264,6 +264,7 @@ def _write_report(result: TrainResult) -> Path | None:
         from lstm_export.bundling import export_bundle
         from lstm_export.parity.verify import verify
         from lstm_export.report.run_report import write_run_report
+        from lstm_export.report.sequence_report import write_sequence_report
     except ImportError as error:
         say(f"no report: it needs {error.name}: pip install 'lstm-export[train]'")
         return None
@@ -271,7 +272,12 @@ def _write_report(result: TrainResult) -> Path | None:
         bundle = Path(folder) / "bundle"
         export_bundle(result.path, bundle)
         parity = verify(bundle, against=result.path)
-        write_run_report(page, run=result.path, bundle=bundle, parity=parity, series=result.series)
+        run = result.path
+        if result.description.task == "forecast":
+            write_run_report(page, run=run, bundle=bundle, parity=parity, series=result.series)
+        else:
+            tested = result.tested
+            write_sequence_report(page, run=run, bundle=bundle, parity=parity, tested=tested)
     if not parity.passed:
         say(f"note: the exported model does not agree with torch; see {page}")
     return page

@@ -27,8 +27,8 @@ class Losses:
     best: int | None = None
 
 
-def losses_figure(losses: Losses) -> Figure:
-    """Training and validation loss by epoch, log scale, the best epoch marked."""
+def losses_figure(losses: Losses, what: str = "loss (scaled units, squared)") -> Figure:
+    """Training and validation loss by epoch, log scale, the best epoch marked; `what` it is."""
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure(HALF_WIDTH, 3.0)
@@ -63,6 +63,6 @@ def losses_figure(losses: Losses) -> Figure:
     log_axis(axes.yaxis, np.concatenate([train, validation]))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("loss (scaled units, squared)")
+    axes.set_ylabel(what)
     legend(axes)
     return figure

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from lstm_export.checkpoint import Description
-from lstm_export.contract import Cell, Forecast
+from lstm_export.contract import Cell, Forecast, Recurrent
 from lstm_export.report.page import Facts
 from lstm_export.report.text import number, percent, short
 
-_CELLS: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+CELLS: dict[Cell, str] = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 
 def one_line(description: Description) -> str:
     """What the model is and what it sees, as one sentence."""
-    terms, spec = description.forecaster, description.forecaster.recurrent
-    layers = f"{spec.num_layers} layers of" if spec.num_layers > 1 else "one layer of"
-    ways = "bidirectional " if spec.bidirectional else ""
-    article = "An" if not spec.bidirectional and spec.cell in ("lstm", "rnn") else "A"
+    terms = description.forecaster
     parameters = description.metrics.get("parameters")
     size = f" ({parameters:,} parameters)" if isinstance(parameters, int) else ""
     rows = "row" if terms.window.horizon == 1 else f"{terms.window.horizon} rows"
     return (
-        f"{article} {ways}{_CELLS[spec.cell]} with {layers} {spec.hidden_size} units{size} that "
-        f"sees {terms.window.history} rows and forecasts the next {rows}."
+        f"{layers_and_ways(terms.recurrent)}{size} that sees {terms.window.history} rows and "
+        f"forecasts the next {rows}."
     )
+
+
+def layers_and_ways(spec: Recurrent) -> str:
+    """For example: A bidirectional GRU with 2 layers of 50 units."""
+    layers = f"{spec.num_layers} layers of" if spec.num_layers > 1 else "one layer of"
+    ways = "bidirectional " if spec.bidirectional else ""
+    article = "An" if not spec.bidirectional and spec.cell in ("lstm", "rnn") else "A"
+    return f"{article} {ways}{CELLS[spec.cell]} with {layers} {spec.hidden_size} units"
 
 
 def model_facts(description: Description) -> Facts:
@@ -31,8 +36,8 @@ def model_facts(description: Description) -> Facts:
     spec = terms.recurrent
     windows = metrics.get("windows", {})
     pairs = [
-        ("Targets", _names([column.name for column in terms.targets])),
-        ("Features", _names([column.name for column in terms.features])),
+        ("Targets", names([column.name for column in terms.targets])),
+        ("Features", names([column.name for column in terms.features])),
         ("Cell", _cell(terms)),
         ("Context", f"{terms.window.context_length} rows"),
         ("Horizon", f"{terms.window.horizon} rows" if terms.window.horizon > 1 else "1 row"),
@@ -65,7 +70,7 @@ def _intervals(description: Description) -> list[tuple[str, str]]:
         shares = [
             f"{percent(share)} of {short(name)}" for name, share in tested["one_step"].items()
         ]
-        pairs.append((f"Test truth within {tested['level']:g}, one step", _names(shares)))
+        pairs.append((f"Test truth within {tested['level']:g}, one step", names(shares)))
     return pairs
 
 
@@ -73,7 +78,7 @@ def _cell(terms: Forecast) -> str:
     spec = terms.recurrent
     layers = f"{spec.num_layers} × " if spec.num_layers > 1 else ""
     ways = ", bidirectional" if spec.bidirectional else ""
-    return f"{layers}{_CELLS[spec.cell]}({spec.input_size} → {spec.hidden_size}){ways}"
+    return f"{layers}{CELLS[spec.cell]}({spec.input_size} → {spec.hidden_size}){ways}"
 
 
 def _difference(terms: Forecast) -> str:
@@ -81,6 +86,7 @@ def _difference(terms: Forecast) -> str:
     return f"x[t] − x[t−{lag}]" if lag else "none"
 
 
-def _names(names: list[str], limit: int = 8) -> str:
-    shown = ", ".join(short(name) for name in names[:limit])
-    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+def names(given: list[str], limit: int = 8) -> str:
+    """The first `limit` names, and how many more there are."""
+    shown = ", ".join(short(name) for name in given[:limit])
+    return shown + (f" and {len(given) - limit} more" if len(given) > limit else "")

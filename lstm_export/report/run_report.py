@@ -10,16 +10,16 @@ from lstm_export.data.series import Series
 from lstm_export.report.accuracy import accuracy_tables, best
 from lstm_export.report.commands import after_training
 from lstm_export.report.figures import close_up_rows, series_figure
-from lstm_export.report.losses_figure import losses_figure
 from lstm_export.report.model_facts import model_facts, one_line
 from lstm_export.report.page import Block, Code, Page, Section, Tile, plot, write_page
 from lstm_export.report.parity_section import parity_section, parity_tile, verdict
 from lstm_export.report.predictions_figure import predictions_figure
-from lstm_export.report.run_files import read_losses, read_options, read_predictions
+from lstm_export.report.run_files import read_options, read_predictions
 from lstm_export.report.series_panels import PANELS, series_panels
 from lstm_export.report.speed_section import files_section, speed_section, speed_tiles
 from lstm_export.report.svg import drawing_style
 from lstm_export.report.text import number, short
+from lstm_export.report.training_section import training_section
 
 if TYPE_CHECKING:
     from lstm_export.bench.timings import Timings
@@ -57,7 +57,7 @@ def write_run_report(
             for section in (
                 _series_section(run, description, series, bundle, horizon),
                 _accuracy_section(run, description),
-                _training_section(run, description),
+                training_section(run, description, model_facts(description)),
                 None if parity is None else parity_section(parity),
                 None if timings is None else speed_section(timings),
                 files_section(run, bundle),
@@ -166,25 +166,6 @@ def _accuracy_section(run: Path, description: Description) -> Section:
     blocks += accuracy_tables(terms, description.metrics)
     text = "Naive repeats the last value, seasonal naive the last season, drift goes on in a line."
     return Section("Predictions against truth", text, blocks)
-
-
-def _training_section(run: Path, description: Description) -> Section:
-    best_epoch = description.metrics.get("best_epoch")
-    losses = read_losses(run, best_epoch)
-    facts = model_facts(description)
-    blocks: list[Block] = []
-    if losses is not None:
-        with drawing_style():
-            alt = f"Training and validation loss over {len(losses.epochs)} epochs, log scale."
-            if best_epoch is not None:
-                alt += f" The best epoch is {best_epoch}."
-            caption = "The weights of the best epoch on the validation part were kept."
-            figure = losses_figure(losses)
-            blocks.append(plot(figure, "losses", caption, alt=alt, wide=False))
-    blocks.append(facts)
-    if (options := read_options(run)) is not None:
-        blocks.append(Code(options[0].strip(), "Every option of this run (run.toml)"))
-    return Section("Model and training", "", blocks, beside=losses is not None)
 
 
 def _next_section(run: Path, description: Description, next_steps: str | None) -> Section:

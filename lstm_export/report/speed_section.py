@@ -24,7 +24,7 @@ _PURPOSES = {
     "model.safetensors": "the best weights",
     "training_state.safetensors": "what --resume needs",
     "metrics.jsonl": "losses by epoch",
-    "predictions.csv": "the test part, one step ahead",
+    "predictions.csv": "the test part, beside what the model says",
     "run.toml": "every option, repeatable with --config",
 }
 

@@ -35,13 +35,7 @@ def answer_columns(answered: Answered) -> dict[str, Sequence[object]]:
     (answer,) = terms.answer
     if given.labels is not None:
         columns[f"{answer} truth"] = given.labels
-    columns[f"{answer} prediction"] = named(answered)
+    columns[f"{answer} prediction"] = answered.labels
     for i, name in enumerate(terms.classes):
         columns[f"probability of {name}"] = numbers(answered.values[:, i])
     return columns
-
-
-def named(answered: Answered) -> list[str]:
-    """The likeliest class of each sequence, or of each step."""
-    classes = answered.terms.classes
-    return [classes[i] for i in answered.values.argmax(axis=1).tolist()]

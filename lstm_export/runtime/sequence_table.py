@@ -32,6 +32,11 @@ class Answered:
     lengths: Array
     """How many rows of `values` each sequence has, (sequences,)."""
 
+    @property
+    def labels(self) -> list[str]:
+        """The likeliest class of each row of `values`."""
+        return [self.terms.classes[i] for i in self.values.argmax(axis=1).tolist()]
+
 
 def sequences_for(
     model: AnswerModel,

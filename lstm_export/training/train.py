@@ -15,6 +15,7 @@ import torch
 
 import lstm_export
 from lstm_export.checkpoint import Description, read_checkpoint, read_description, write_checkpoint
+from lstm_export.data.sequences.sequence_set import SequenceSet
 from lstm_export.data.series import Series
 from lstm_export.data.write import write_table
 from lstm_export.errors import DataError, LstmExportError, OptionError
@@ -24,6 +25,7 @@ from lstm_export.training.config import differences, resolve, to_toml
 from lstm_export.training.courses.course import Course
 from lstm_export.training.courses.forecast import ForecastCourse
 from lstm_export.training.courses.registry import COURSES
+from lstm_export.training.courses.sequences import SequenceCourse
 from lstm_export.training.device import open_fabric, quiet_torch, threads
 from lstm_export.training.loop import Loop
 from lstm_export.training.memory import kept_memory
@@ -76,6 +78,13 @@ class TrainResult:
         if not isinstance(self.course, ForecastCourse):
             raise OptionError(f"{self.path} does not forecast a series: its task is another")
         return self.course.series
+
+    @property
+    def tested(self) -> SequenceSet:
+        """The test part of a run that answers sequences. Raises OptionError for a forecaster."""
+        if not isinstance(self.course, SequenceCourse):
+            raise OptionError(f"{self.path} forecasts a series: it has no sequences")
+        return self.course.tested
 
 
 def train(

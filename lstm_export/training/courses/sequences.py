@@ -9,6 +9,7 @@ import numpy as np
 
 from lstm_export.checkpoint import Description
 from lstm_export.contract import DataOrigin, Recurrent
+from lstm_export.data.sequences.sequence_set import SequenceSet
 from lstm_export.nn.initialise import initialise
 from lstm_export.nn.sequence_model import SequenceModel
 from lstm_export.nn.trainable import Trainable
@@ -32,6 +33,11 @@ class SequenceCourse:
     @property
     def _parts(self) -> tuple[Part, Part, Part]:
         return self._prepared.train, self._prepared.validation, self._prepared.test
+
+    @property
+    def tested(self) -> SequenceSet:
+        """The sequences of the test part."""
+        return self._prepared.test.source
 
     @property
     def options(self) -> TrainOptions:
