@@ -98,8 +98,9 @@ async function parsed(content, where) {
   if (body.graphs?.["model.onnx"] === undefined || body.files === undefined) {
     throw new ContractError(`${where} lists no model.onnx`);
   }
-  if (body.task === "forecast" && !body.forecast) {
-    throw new ContractError(`${where}: the task is forecast, but its terms are missing`);
+  const terms = body.task === "forecast" ? body.forecast : body.sequences;
+  if (body.task !== "module" && !terms) {
+    throw new ContractError(`${where}: the task is ${body.task}, but its terms are missing`);
   }
   return body;
 }

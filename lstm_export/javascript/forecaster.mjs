@@ -7,14 +7,11 @@
 import { InputError, OptionError } from "./errors.mjs";
 import { checkedSteps, halfWidths, knownOf, readFuture } from "./horizon.mjs";
 import { checkedNames, checkedOptions } from "./names.mjs";
-import { SequenceFeed, grouped } from "./sequences.mjs";
+import { SequenceFeed, grouped, padded } from "./sequences.mjs";
 import { concat, slice, squeeze, take, zeros } from "./shapes.mjs";
-import { forecastFeeds } from "./stream_feeds.mjs";
+import { rowFeeds } from "./stream_feeds.mjs";
 import { Stream } from "./streams.mjs";
 import { isMapping } from "./tensors.mjs";
-
-/** Rows that are padded together: the longest of them says how many steps are computed for all. */
-const ROWS = 16;
 
 export class ForecastModel {
   #graphs;
@@ -29,7 +26,7 @@ export class ForecastModel {
     this.intervals = intervals ?? null;
     this.#graphs = graphs;
     this.#checks = checks;
-    this.#feed = new SequenceFeed(forecast, checks);
+    this.#feed = new SequenceFeed(forecast.features, forecast.window.difference + 1, checks);
   }
 
   /**
@@ -100,7 +97,7 @@ export class ForecastModel {
           "stream; train it without --bidirectional, or call it on a sliding window",
       );
     }
-    const read = forecastFeeds(this.terms, this.#checks);
+    const read = rowFeeds(this.terms.features, this.#checks);
     return new Stream(this.#graphs, read, batch, this.terms.window.difference);
   }
 
@@ -202,21 +199,6 @@ export class ForecastModel {
     });
     return row;
   }
-}
-
-/** Batches of rows padded with zeros at their end, the longest first. @param {Tensor[]} items */
-function padded(items) {
-  const order = items.map((_, i) => i).sort((a, b) => items[b].dims[0] - items[a].dims[0]);
-  const width = items[0].dims[1];
-  const groups = [];
-  for (let start = 0; start < order.length; start += ROWS) {
-    const places = order.slice(start, start + ROWS);
-    const length = items[places[0]].dims[0];
-    const x = zeros("float32", [places.length, length, width]);
-    places.forEach((place, i) => x.data.set(items[place].data, i * length * width));
-    groups.push({ places, x });
-  }
-  return groups;
 }
 
 /** @param {any} feed */

@@ -54,6 +54,15 @@ export interface Column {
   readonly maximum: number;
 }
 
+export interface Recurrent {
+  readonly cell: "lstm" | "gru" | "rnn";
+  readonly input_size: number;
+  readonly hidden_size: number;
+  readonly num_layers: number;
+  readonly bidirectional: boolean;
+  readonly proj_size: number;
+}
+
 /** Raw rows in, the next `horizon` rows of the targets out, in the table's own units. */
 export interface Forecast {
   readonly features: readonly Column[];
@@ -63,24 +72,40 @@ export interface Forecast {
     readonly horizon: number;
     readonly difference: number;
   };
-  readonly recurrent: {
-    readonly cell: "lstm" | "gru" | "rnn";
-    readonly input_size: number;
-    readonly hidden_size: number;
-    readonly num_layers: number;
-    readonly bidirectional: boolean;
-    readonly proj_size: number;
-  };
+  readonly recurrent: Recurrent;
   readonly [more: string]: unknown;
 }
 
+/** The symbols of texts: `symbols[i]` has the id i + 1, whatever is not among them 0. */
+export interface Vocabulary {
+  readonly level: "character" | "word";
+  readonly lowercase: boolean;
+  readonly symbols: readonly string[];
+}
+
+/** Whole sequences in, an answer to each, or to each of their steps (`pooling` null), out. */
+export interface Sequences {
+  readonly answer: readonly string[];
+  readonly features: readonly Column[];
+  readonly vocabulary: Vocabulary | null;
+  readonly recurrent: Recurrent;
+  readonly pooling: "last" | "mean" | "max" | "sum" | null;
+  readonly classes: readonly string[];
+  readonly targets: readonly Column[];
+  readonly [more: string]: unknown;
+}
+
+/** What is taken for texts or sequences of ids: one, a list, arrays. */
+export type Texts = string | readonly string[] | ArrayLike;
+
 export interface Contract {
-  readonly task: "forecast" | "module";
+  readonly task: "forecast" | "classify" | "regress" | "tag" | "module";
   readonly graph: {
     readonly inputs: readonly TensorSpec[];
     readonly outputs: readonly TensorSpec[];
   };
   readonly forecast: Forecast | null;
+  readonly sequences?: Sequences;
 }
 
 export interface LoadOptions {
@@ -104,7 +129,7 @@ export interface LoadOptions {
 export function load(
   location: string | URL,
   options?: LoadOptions,
-): Promise<ForecastModel | GraphModel>;
+): Promise<ForecastModel | LabelModel | AnswerModel | GraphModel>;
 
 /** Calls run in the order in which they were made. A refused call leaves the state as it was. */
 export interface Stream {
@@ -117,6 +142,13 @@ export interface ForecastStream extends Stream {
   step(row: Feed): Promise<Tensor>;
   /** The forecasts after each row of a chunk, (batch, sequence_length, input_size) or without batch. */
   run(chunk: Feed): Promise<Tensor>;
+}
+
+export interface AnswerStream extends Stream {
+  /** The answer after one more row or id; for a batch of one a text of one symbol will do. */
+  step(row: Feed | string): Promise<Tensor>;
+  /** The answers after each step of a chunk; for a batch of one it may be a text. */
+  run(chunk: Feed | string): Promise<Tensor>;
 }
 
 export interface GraphStream extends Stream {
@@ -151,6 +183,41 @@ export class ForecastModel {
   /** A new stream over `batch` series; OptionError for a model of two directions. */
   stream(batch?: number): ForecastStream;
   release(): Promise<void>;
+}
+
+/** A model that answers whole sequences, or each of their steps, with numbers. */
+export class AnswerModel {
+  protected constructor();
+  readonly contract: Contract & { readonly sequences: Sequences };
+  readonly terms: Sequences;
+  /**
+   * The targets, or for a LabelModel the probabilities of its classes: (batch, width), (width,) for
+   * one sequence. A model that answers every step has an axis for them before the last, and gives a
+   * list for a list, or with `lengths`.
+   */
+  run(
+    x: Texts | { readonly x: Texts },
+    options?: { lengths?: ArrayLike },
+  ): Promise<Tensor | Tensor[]>;
+  /** A new stream over `batch` sequences; OptionError for a model that needs whole ones. */
+  stream(batch?: number): AnswerStream;
+  release(): Promise<void>;
+}
+
+/** A model that classifies sequences, or tags their steps. */
+export class LabelModel extends AnswerModel {
+  /** The labels, in the order of the probabilities. */
+  readonly classes: readonly string[];
+  /** The likeliest label of one sequence, or of each of several. */
+  classify(
+    x: Texts | { readonly x: Texts },
+    options?: { lengths?: ArrayLike },
+  ): Promise<string | string[]>;
+  /** The likeliest label of every step of one sequence, or of each of several. */
+  tag(
+    x: Texts | { readonly x: Texts },
+    options?: { lengths?: ArrayLike },
+  ): Promise<string[] | string[][]>;
 }
 
 export class GraphModel {

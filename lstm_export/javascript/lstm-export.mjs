@@ -7,6 +7,7 @@
  *     const { data, dims } = await model.run([[[1.0], [2.0]]]);
  */
 
+import { AnswerModel, LabelModel } from "./answers.mjs";
 import { openBundle } from "./bundle.mjs";
 import { OptionError } from "./errors.mjs";
 import { ForecastModel } from "./forecaster.mjs";
@@ -16,7 +17,7 @@ import { GraphModel } from "./module.mjs";
 import { checkedOptions } from "./names.mjs";
 
 export * from "./errors.mjs";
-export { ForecastModel, GraphModel };
+export { AnswerModel, ForecastModel, GraphModel, LabelModel };
 
 /**
  * The model in the bundle at a path (Node.js) or URL. Its checksums are compared before anything
@@ -27,7 +28,7 @@ export { ForecastModel, GraphModel };
  *
  * @param {string | URL} location
  * @param {{ort?: any, checkGolden?: boolean, onNonfinite?: "raise" | "pass", sessionOptions?: object}} [options]
- * @returns {Promise<ForecastModel | GraphModel>}
+ * @returns {Promise<ForecastModel | LabelModel | AnswerModel | GraphModel>}
  */
 export async function load(location, options = {}) {
   checkedOptions("load", options, ["ort", "checkGolden", "onNonfinite", "sessionOptions"]);
@@ -42,6 +43,12 @@ export async function load(location, options = {}) {
   // What cannot be opened is told when it is loaded, not at the first call.
   await graphs.open("model.onnx");
   if (options.checkGolden) await checkGolden(graphs);
-  const Model = bundle.manifest.task === "forecast" ? ForecastModel : GraphModel;
-  return new Model(graphs, onNonfinite === "raise");
+  return new (modelOf(bundle.manifest))(graphs, onNonfinite === "raise");
+}
+
+/** @param {any} manifest */
+function modelOf({ task, sequences }) {
+  if (task === "forecast") return ForecastModel;
+  if (!sequences) return GraphModel;
+  return sequences.classes.length > 0 ? LabelModel : AnswerModel;
 }

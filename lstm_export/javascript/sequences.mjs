@@ -5,16 +5,23 @@
  */
 
 import { InputError } from "./errors.mjs";
-import { slice, squeeze, stack } from "./shapes.mjs";
+import { slice, squeeze, stack, zeros } from "./shapes.mjs";
 import { asTensor, cast, isTensor, requireFinite, shapeText } from "./tensors.mjs";
 
-/** What a forecaster's `x` must be. */
+/** Rows that are padded together: the longest of them says how many steps are computed for all. */
+const ROWS = 16;
+
+/** What the `x` of a model of numbers must be. */
 export class SequenceFeed {
-  /** @param {any} terms the forecast's terms @param {boolean} checks refuses what is not finite */
-  constructor(terms, checks) {
-    this.columns = terms.features.map((/** @type {any} */ column) => column.name);
+  /**
+   * @param {readonly {name: string}[]} features
+   * @param {number} shortest
+   * @param {boolean} checks refuses what is not finite
+   */
+  constructor(features, shortest, checks) {
+    this.columns = features.map((column) => column.name);
     this.width = this.columns.length;
-    this.shortest = terms.window.difference + 1;
+    this.shortest = shortest;
     this.checks = checks;
   }
 
@@ -185,6 +192,22 @@ export function readLengths(value, batch, longest, shortest) {
       `lengths: row ${row} is given ${length}, and ${why}: expected ${shortest} to ${longest}`,
     );
   });
+}
+
+/** Batches of sequences padded with zeros at their end, the longest first. @param {readonly Tensor[]} items */
+export function padded(items) {
+  const order = items.map((_, i) => i).sort((a, b) => items[b].dims[0] - items[a].dims[0]);
+  const step = items[0].dims.slice(1);
+  const groups = [];
+  for (let start = 0; start < order.length; start += ROWS) {
+    const places = order.slice(start, start + ROWS);
+    const length = items[places[0]].dims[0];
+    const x = zeros(items[0].type, [places.length, length, ...step]);
+    const size = x.data.length / places.length;
+    places.forEach((place, i) => x.data.set(items[place].data, i * size));
+    groups.push({ places, x });
+  }
+  return groups;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What the streams of a model are fed: rows of a forecaster's table, or a module's inputs by name.
+ * What the streams of a model are fed: rows of a table, or a module's inputs by name.
  *
  * @typedef {import("./tensors.mjs").Tensor} Tensor
  * @typedef {import("./graphs.mjs").Spec} Spec
@@ -16,9 +16,9 @@ import { asTensor, cast, isMapping, requireFinite, shapeText } from "./tensors.m
 export const BATCH = "batch";
 export const STEPS = "sequence_length";
 
-/** @param {any} terms @param {boolean} checks @returns {Read} */
-export function forecastFeeds(terms, checks) {
-  const columns = terms.features.map((/** @type {any} */ column) => column.name);
+/** @param {readonly {name: string}[]} features @param {boolean} checks @returns {Read} */
+export function rowFeeds(features, checks) {
+  const columns = features.map((column) => column.name);
   const width = columns.length;
   return (feed, batch, stepwise) => {
     const name = stepwise ? "x_t" : "chunk";

@@ -211,8 +211,8 @@ export function requireFinite({ data, dims, type }, name, place) {
   );
 }
 
-/** @param {readonly number[]} dims @param {number} flat @param {Place} [place] */
-function placeText(dims, flat, place) {
+/** The place `flat` in words. @param {readonly number[]} dims @param {number} flat @param {Place} [place] */
+export function placeText(dims, flat, place) {
   const index = [];
   for (const size of [...dims].reverse()) {
     index.unshift(flat % size);

@@ -79,7 +79,7 @@ class SymbolFeed:
             isinstance(value, list | tuple) and self.items(value) is not None
         ):
             raise InputError(
-                f"lengths go with a padded batch of ids; {name} is none: leave them out"
+                f"lengths go with a padded batch of ids, and {name} is none: leave them out"
             )
         array = as_array(value, name)
         if array.ndim != _BATCH:

@@ -44,7 +44,7 @@ def test_the_package_has_our_version() -> None:
 
 
 def test_the_declared_errors_are_those_there_are() -> None:
-    words = r"export class (\w+) extends (\w+)"
+    words = r"export class (\w+Error) extends (\w+)"
     declared = re.findall(words, (MODULE / "lstm-export.d.ts").read_text(encoding="utf-8"))
     written = re.findall(words, (MODULE / "errors.mjs").read_text(encoding="utf-8"))
     assert declared == written

@@ -27,6 +27,7 @@ function read(value) {
 
 function written(value) {
   if (Array.isArray(value)) return value.map(written);
+  if (typeof value === "string") return value;
   if (value?.dims) {
     return {
       $: Array.from(value.data, (v) => (Number.isFinite(Number(v)) ? Number(v) : String(v))),

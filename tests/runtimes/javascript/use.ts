@@ -1,5 +1,5 @@
 // Compiled, never run: what the declarations promise to those who write TypeScript.
-import { ForecastModel, InputError, LstmExportError, load } from "lstm-export";
+import { AnswerModel, ForecastModel, InputError, LabelModel, LstmExportError, load } from "lstm-export";
 import type { Tensor } from "lstm-export";
 
 const model = await load("bundle/", { checkGolden: true });
@@ -11,10 +11,15 @@ if (model instanceof ForecastModel) {
   console.log(lower.dims, step.dims, names);
   // @ts-expect-error: a misspelt option
   await model.run([1], { length: [1] });
+} else if (model instanceof LabelModel) {
+  const label: string | string[] = await model.classify(["a text", "another"]);
+  console.log(label, await model.tag({ x: "a text" }), model.classes[0], await model.stream().step("a"));
+} else if (model instanceof AnswerModel) {
+  console.log(await model.run([[1, 2], [3, 4]], { lengths: [2] }), model.terms.targets[0].unit);
 } else {
   const outputs = await model.run({ x: [[[1n]]], lengths: BigInt64Array.of(1n) });
   console.log(outputs, await model.stream().step({ x: [1] }));
 }
-// @ts-expect-error: text is no array of numbers
-await model.run("1, 2, 3");
+// @ts-expect-error: a truth value is no text
+if (model instanceof LabelModel) await model.run(Symbol("x"));
 export const refused = (error: unknown) => error instanceof InputError && error instanceof LstmExportError;
