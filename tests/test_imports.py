@@ -38,10 +38,11 @@ ALLOWED = {
     "inspection": ("errors contract bundle checkpoint", ""),
     "doctor": ("errors contract decode files compare bundle", "exporting importing"),
     "demo": ("errors files report", "bundling data training parity bench"),
+    "cells": ("errors files data checkpoint nn training", "bundle bundling bench runtime"),
     "cli": (
         "errors contract",
         "files data checkpoint training exporting importing bundling runtime parity report "
-        "inspection doctor demo bench explain",
+        "inspection doctor demo bench explain cells",
     ),
 }
 HEAVY = (

@@ -18,6 +18,7 @@ import typer
 
 from lstm_export import __version__
 from lstm_export.cli.bench import bench
+from lstm_export.cli.compare import compare
 from lstm_export.cli.data import data
 from lstm_export.cli.demo import demo
 from lstm_export.cli.doctor import doctor
@@ -42,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 COMMANDS = (
-    *(demo, data, train, export, verify, predict, stream, explain, inspect, doctor, bench),
+    *(demo, data, train, compare, export, verify, predict, stream, explain, inspect, doctor, bench),
     *(runtimes, examples),
 )
 for command in COMMANDS:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lstm_export.cli.console import Force, Json, emit, emit_json, say
-from lstm_export.errors import MissingExtraError, OptionError
+from lstm_export.cli.training import column_names, need_training, training_progress
+from lstm_export.errors import OptionError
 
 if TYPE_CHECKING:
-    from lstm_export.training.progress import Progress
     from lstm_export.training.train import TrainResult
 
 # No option has a default here: what is not given comes from --config, from what the data set
@@ -205,18 +204,18 @@ def train(
         for name, value in locals().items()
         if name not in ("out", "config", "resume", "force", "json")
     }
-    flags["target"], flags["features"] = _names(target), _names(features)
+    flags["target"], flags["features"] = column_names(target), column_names(features)
     flags["unit"] = _units(unit)
-    _need_extra()
+    need_training()
     from lstm_export.training.config import resolve
     from lstm_export.training.run_folder import OPTIONS
     from lstm_export.training.train import train as run_training
 
     if resume and config is None and (out / OPTIONS).is_file():
         config = out / OPTIONS
-    options = resolve(flags, config)
+    options, progress = resolve(flags, config), training_progress()
     try:
-        result = run_training(options, out, resume=resume, force=force, progress=_progress())
+        result = run_training(options, out, resume=resume, force=force, progress=progress)
     except KeyboardInterrupt as stop:
         if str(stop):
             say(str(stop))
@@ -283,35 +282,8 @@ def _write_report(result: TrainResult) -> Path | None:
     return page
 
 
-def _progress() -> Progress:
-    from lstm_export.training.progress import BarProgress, PlainProgress
-
-    if not sys.stderr.isatty():
-        return PlainProgress(say)
-    from rich.console import Console
-
-    return BarProgress(Console(stderr=True))
-
-
-def _names(given: list[str] | None) -> list[str] | None:
-    """The names in options of one or several, `a,b`; a comma in a name is quoted as in CSV."""
-    import csv
-
-    if not given:
-        return None
-    return [name.strip() for row in csv.reader(given, skipinitialspace=True) for name in row]
-
-
 def _units(given: list[str] | None) -> dict[str, str] | None:
     pairs = [item.partition("=") for item in given or ()]
     if wrong := [name for name, equals, unit in pairs if not (name and equals and unit)]:
         raise OptionError(f"--unit must be NAME=UNIT, got {wrong[0]!r}")
     return {name: unit for name, _, unit in pairs} or None
-
-
-def _need_extra() -> None:
-    from importlib.util import find_spec
-
-    for package in ("torch", "lightning_fabric", "safetensors", "tomli_w"):
-        if find_spec(package) is None:
-            raise MissingExtraError(package, "train", "training")

@@ -1,0 +1,1 @@
+"""Recurrent cells side by side: the same data, the same budget, several seeds."""
