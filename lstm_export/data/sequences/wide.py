@@ -69,16 +69,16 @@ def read_wide(
     filled = interpolate(values, begins) if missing == "interpolate" else values
     kept = keep_complete(filled, begins).rows
     notes += _missing_notes(table, row, steps, step, absent, np.isnan(filled[absent, 0]))
-    known_answers = _answers(table, task, answer, role)
+    labels, numbers = _answers(table, task, answer, role)
     return SequenceSet(
         names=_names(table, id_column),
         values=filled[kept],
         texts=None,
         starts=np.searchsorted(row[kept], np.arange(table.rows + 1)).astype(np.int64),
         features=(FEATURE,),
-        answer=answer if known_answers != (None, None) else (),
-        labels=known_answers[0],
-        numbers=known_answers[1],
+        answer=answer if labels is not None or numbers is not None else (),
+        labels=labels,
+        numbers=numbers,
         notes=tuple(notes),
     )
 
@@ -111,7 +111,10 @@ def _steps(
         if name in numeric or (i < last and name not in apart and _is_empty(table, name))
     ]
     unused = [name for name in table.columns if name not in {*steps, *answer, id_column}]
-    if role != "train":
+    if role == "predict":  # whatever else is a column of numbers here would be one of them
+        count = counted(len(steps), "column", "columns")
+        return steps, id_column, [f"read as the steps of a sequence: {count}: {listed(steps)}"]
+    if role == "test":
         return steps, id_column, []
     notes = [f"columns not used: {listed(unused)}"] if unused else []
     if id_column in table.numeric:
