@@ -101,7 +101,6 @@ def predict(
     from lstm_export.runtime.load import load
     from lstm_export.runtime.table import checked_mode, series_for
 
-    checked_mode(horizon, "backtest" if backtest else "forecast", future)
     _check_outputs(out, plot, bundle, (data, future), force=force)
     # A backtest runs large batches, which gain from threads.
     model = load(bundle, intra_op_num_threads=0 if backtest else None)
@@ -121,6 +120,7 @@ def predict(
         )
         return
     model = forecaster(bundle, model, time=time, text=text)
+    checked_mode(horizon, "backtest" if backtest else "forecast", future)
     series = series_for(
         model,
         load_table(data),

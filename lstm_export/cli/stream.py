@@ -49,6 +49,11 @@ def stream(
     ... where the model predicts several steps); while a model on differences has seen too little,
     empty or null. Blank lines are ignored. A record is one line, of a megabyte at most.
 
+    A model that classifies or tags is answered with the label after everything up to a row, and
+    the probability of each class: columns as those of predict, or {"label": …, "probabilities":
+    {class: …}}. One that reads texts takes a symbol on each line, in the column of the texts:
+    a word or a character, as it was trained, or {"COLUMN": symbol}.
+
     The columns of an exported module are called after its input (x_1, x_2, ...) and its outputs.
 
     With --id interleaved series each have a stream of their own; memory is bounded by --max-series

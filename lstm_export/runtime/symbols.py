@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 class Symbols:
     """The symbols of one model."""
 
-    __slots__ = ("_vocabulary", "size")
+    __slots__ = ("_vocabulary", "level", "size")
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary, self.size = vocabulary, vocabulary.size
+        self.level = vocabulary.level
 
     def of_text(self, text: str, name: str) -> Array:
         """The ids of `text`, int64 (symbols,). Raises InputError if it has none."""
@@ -30,6 +31,15 @@ class Symbols:
             level = self._vocabulary.level
             raise InputError(f"{name} is {text!r}, which has no {level}: expected at least one")
         return ids
+
+    def one(self, text: str) -> Array:
+        """The id of `text`, which is one symbol, int64 (). Raises InputError."""
+        from lstm_export.data.vocabulary import encode
+
+        ids = encode(self._vocabulary, text)
+        if ids.size != 1:
+            raise InputError(f"expected one {self.level}, got {ids.size} in {text[:40]!r}")
+        return ids.reshape(())
 
     def checked(self, array: Array, name: str) -> Array:
         """`array` as int64 in C order. Raises InputError for an id that the model does not have."""

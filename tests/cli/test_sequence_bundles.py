@@ -15,6 +15,7 @@ import pytest
 from lstm_export.checkpoint import read_checkpoint
 from lstm_export.cli.main import run
 from lstm_export.runtime.answer_model import AnswerModel
+from lstm_export.runtime.label_model import LabelModel
 from lstm_export.runtime.load import load
 
 Make = Callable[..., Path]
@@ -87,25 +88,30 @@ def test_bench_times_the_run_beside_the_bundle(
     assert torch["difference"] < 1e-5
 
 
-def test_stream_answers_lines_with_the_probabilities_by_class(
+def test_stream_answers_lines_in_the_order_of_the_features(
     make_sequences: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_sequences("classify", cell="gru") / "bundle"
     model = load(folder)
     assert isinstance(model, AnswerModel)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"c,a,b\n3,1,2\n1,0,-1\n")))
-    lines = told(["stream", str(folder)], capsys).splitlines()
-    assert lines[0] == "x,y,z|z"
+    header, *lines = told(["stream", str(folder)], capsys).splitlines()
+    assert header == ("label prediction,probability of x,probability of y,probability of z|z")
     expected = model.stream().run([[1, 2, 3], [0, -1, 1]])
-    assert np.array_equal([np.array(line.split(","), np.float32) for line in lines[1:]], expected)
+    cells = [line.split(",") for line in lines]
+    assert [row[0] for row in cells] == [model.terms.classes[i] for i in expected.argmax(axis=1)]
+    assert np.array_equal(np.array([row[1:] for row in cells], np.float32), expected)
 
 
-def test_stream_refuses_texts(
+def test_stream_reads_symbols_whose_column_nobody_named(
     make_sequences: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"1\n")))
-    assert run(["stream", str(make_sequences("tag", text=True) / "bundle")]) == 2
-    assert "this model reads texts" in capsys.readouterr().err
+    folder = make_sequences("tag", text=True) / "bundle"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"text\nThe\ndog\n")))
+    _, *lines = told(["stream", str(folder)], capsys).splitlines()
+    model = load(folder)
+    assert isinstance(model, LabelModel)
+    assert [line.split(",")[0] for line in lines] == model.tag("the dog")
 
 
 def test_doctor_knows_its_graphs(make_sequences: Make, capsys: pytest.CaptureFixture[str]) -> None:

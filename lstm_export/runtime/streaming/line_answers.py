@@ -13,6 +13,7 @@ from lstm_export.runtime.streaming.lines import Format, Record
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
+    from lstm_export.runtime.streaming.line_terms import LineTerms
 
 
 class Answers:
@@ -46,7 +47,7 @@ class Answers:
 
     def line(self, record: Record, output: Array) -> str:
         """The answer to one record; `output` has a value for each of the names."""
-        values = [_shortest(value) for value in output]
+        values = self._values(output)
         if self._json:
             body: dict[str, object] = {}
             if self._time is not None and record.time is not None:
@@ -58,6 +59,31 @@ class Answers:
         lead = [record.time] if self._time is not None else []
         lead += [record.series] if self._series is not None else []
         return _csv_line([*lead, *values])
+
+    def _values(self, output: Array) -> list[object]:
+        """A value for each of the names."""
+        return [_shortest(value) for value in output]
+
+
+class Labels(Answers):
+    """What a line is answered with by a model of labels: the likeliest, and the probability of
+    each. JSON has them as "label", and by class as "probabilities"."""
+
+    __slots__ = ("_classes",)
+
+    def __init__(
+        self, terms: LineTerms, form: Format, time: str | None, series: str | None
+    ) -> None:
+        names = ["label", "probabilities"] if form == "ndjson" else [terms.label, *terms.answers]
+        super().__init__(names, form, time, series)
+        self._classes = terms.classes
+
+    def _values(self, output: Array) -> list[object]:
+        label = self._classes[int(output.argmax())]
+        values = super()._values(output)
+        if self._json:
+            return [label, dict(zip(self._classes, values, strict=True))]
+        return [label, *values]
 
 
 def _shortest(value: object) -> float | None:

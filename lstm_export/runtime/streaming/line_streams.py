@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lstm_export.errors import DataError, InputError, OptionError
-from lstm_export.runtime.streaming.line_answers import Answers
+from lstm_export.runtime.streaming.line_answers import Answers, Labels
 from lstm_export.runtime.streaming.line_terms import line_terms
 from lstm_export.runtime.streaming.lines import (
     Columns,
@@ -56,7 +56,7 @@ class LineStreams:
         if series is not None and series in terms.features:
             raise OptionError(f"--id {series}: this column is a feature of the model")
         self._form, self._output = form, output
-        self._columns = Columns(terms.features, terms.time, series)
+        self._columns = Columns(terms.features, terms.time, series, terms.symbols)
         self._pool = terms.pool
         self._slots: dict[str, int] = {}
         self._way: tuple[CsvLines | JsonLines, Answers] | None = None
@@ -130,9 +130,10 @@ class LineStreams:
         else:
             reader = CsvLines(self._columns, text)
             time = time if reader.has_time else None
-        return reader, Answers(
-            self._terms.answers, self._output or form, time, self._columns.series
-        )
+        form, series = self._output or form, self._columns.series
+        if self._terms.classes:
+            return reader, Labels(self._terms, form, time, series)
+        return reader, Answers(self._terms.answers, form, time, series)
 
     def _told(self) -> str:
         """The header, once, where there is one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from lstm_export.contract import BATCH, SEQUENCE_LENGTH, Forecast, TensorSpec
 from lstm_export.errors import OptionError
 from lstm_export.runtime.answer_model import AnswerModel
 from lstm_export.runtime.forecast_model import ForecastModel
+from lstm_export.runtime.symbols import Symbols
 
 if TYPE_CHECKING:
     from lstm_export.runtime.arrays import Array
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
 class LineTerms:
     """`features` are the columns of a line in the model's order, `time` a column that is handed on,
-    `answers` the values of an answer: of a forecast, for each target all its steps."""
+    `answers` the values of an answer: of a forecast, for each target all its steps. Of labels they
+    are the probabilities of `classes`, and `label` is what the likeliest one is called. `symbols`
+    are those of a model that reads them."""
 
-    __slots__ = ("_turned", "answers", "features", "pool", "time")
+    __slots__ = ("_turned", "answers", "classes", "features", "label", "pool", "symbols", "time")
 
     def __init__(
         self,
@@ -34,9 +38,12 @@ class LineTerms:
         time: str | None = None,
         *,
         turned: bool = False,
+        label: str = "",
+        classes: Sequence[str] = (),
+        symbols: Symbols | None = None,
     ) -> None:
         self.pool, self.features, self.answers, self.time = pool, features, answers, time
-        self._turned = turned
+        self._turned, self.label, self.classes, self.symbols = turned, label, classes, symbols
 
     def step(self, slot: int, values: Array) -> Array:
         """The answer to one row of one series, in the order of `answers`."""
@@ -49,7 +56,7 @@ class LineTerms:
 
 def line_terms(model: ForecastModel | AnswerModel | GraphModel, capacity: int) -> LineTerms:
     """Those of `model`, with a pool of its streams. The columns of a model that was trained on a
-    table are those of the table, and a label's answers the probabilities of its classes; the
+    table are those of the table, and the symbols of texts stand in the column of the texts; the
     columns of another are called after its input and its outputs, with a number for each value.
     Raises OptionError for a model that cannot stream, or takes more than a row of numbers.
     """
@@ -59,14 +66,7 @@ def line_terms(model: ForecastModel | AnswerModel | GraphModel, capacity: int) -
         features = [column.name for column in terms.features]
         return LineTerms(model.pool(capacity), features, _targets(terms), time, turned=True)
     if isinstance(model, AnswerModel):
-        if model.terms.vocabulary is not None:
-            raise OptionError(
-                "a line has the numbers of one step, and this model reads texts: use "
-                "model.stream() in Python"
-            )
-        features = [column.name for column in model.terms.features]
-        names = list(model.terms.classes) or [column.name for column in model.terms.targets]
-        return LineTerms(model.pool(capacity), features, names)
+        return _of_sequences(model, capacity)
     pool = model.pool(capacity)
     graph = model.stream_spec()
     data = [spec for spec in graph.inputs if not spec.name.startswith("initial_")]
@@ -80,6 +80,26 @@ def line_terms(model: ForecastModel | AnswerModel | GraphModel, capacity: int) -
         )
     names = [name for spec in outputs for name in _numbered(spec)]
     return LineTerms(pool, _numbered(data[0]), names)
+
+
+def _of_sequences(model: AnswerModel, capacity: int) -> LineTerms:
+    terms, source = model.terms, model.terms.source
+    time = None if source is None else source.time
+    if terms.vocabulary is None:
+        features, symbols = [column.name for column in terms.features], None
+    else:
+        text = None if source is None else source.text
+        features, symbols = [text or "text"], Symbols(terms.vocabulary)
+    names = [f"{column.name} prediction" for column in terms.targets]
+    return LineTerms(
+        model.pool(capacity),
+        features,
+        names or [f"probability of {name}" for name in terms.classes],
+        time,
+        label=f"{terms.answer[0]} prediction",
+        classes=terms.classes,
+        symbols=symbols,
+    )
 
 
 def _targets(terms: Forecast) -> list[str]:

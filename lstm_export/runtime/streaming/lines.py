@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn
 
 import numpy as np
 
 from lstm_export.data.numbers import BLANKS, is_missing, is_number
-from lstm_export.errors import DataError
+from lstm_export.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from lstm_export.runtime.arrays import Float32
+    from lstm_export.runtime.arrays import Array
+    from lstm_export.runtime.symbols import Symbols
 
 Format = Literal["csv", "ndjson"]
 
@@ -26,20 +27,47 @@ _TOO_LARGE = 3.4028235677973366e38
 
 
 class Columns:
-    """The columns that are looked for: the model's features, its time, what tells series apart."""
+    """The columns that are looked for: the model's features, its time, what tells series apart.
 
-    __slots__ = ("features", "series", "time")
+    With `symbols` the only feature has one of them on each line, in the place of a number.
+    """
 
-    def __init__(self, features: Sequence[str], time: str | None, series: str | None) -> None:
+    __slots__ = ("features", "series", "symbols", "time")
+
+    def __init__(
+        self,
+        features: Sequence[str],
+        time: str | None,
+        series: str | None,
+        symbols: Symbols | None = None,
+    ) -> None:
         self.features, self.time, self.series = tuple(features), time, series
+        self.symbols = symbols
+
+    def values(self, cells: Sequence[object], numbers: Callable[[object, str], float]) -> Array:
+        """What one line has for the features: `numbers`, float32 (features,), or an id, int64 ().
+
+        Raises DataError.
+        """
+        if self.symbols is None:
+            pairs = zip(cells, self.features, strict=True)
+            return np.array([numbers(cell, name) for cell, name in pairs], np.float32)
+        (cell,), (name,) = cells, self.features
+        if not isinstance(cell, str):
+            _refuse(name, f"expected a {self.symbols.level}, got {repr(cell)[:40]}")
+        try:
+            return self.symbols.one(cell)
+        except InputError as error:
+            _refuse(name, str(error))
 
 
 class Record:
-    """One row: `values` (features,), and its time and series as the line spells them."""
+    """One row: `values` as `Columns.values` has them, and its time and series as the line spells
+    them."""
 
     __slots__ = ("series", "time", "values")
 
-    def __init__(self, values: Float32, time: object, series: object) -> None:
+    def __init__(self, values: Array, time: object, series: object) -> None:
         self.values, self.time, self.series = values, time, series
 
 
@@ -80,10 +108,13 @@ class CsvLines:
         names = [cell.strip(BLANKS) for cell in _cells(first, self._delimiter)]
         self._names: list[str] | None = None
         self._features = list(range(len(columns.features)))
-        values = all(is_number(name) or is_missing(name) for name in names)
+        values = columns.symbols is not None or all(
+            is_number(name) or is_missing(name) for name in names
+        )
         if values and not set(columns.features) <= set(names):
             if columns.series is not None:
-                raise DataError("--id needs a header that names the columns, found numbers")
+                found = "numbers" if columns.symbols is None else repr(first[:40])
+                raise DataError(f"--id needs a header that names the columns, found {found}")
             return
         wanted = [*columns.features, *([columns.series] if columns.series is not None else [])]
         for name in wanted:
@@ -114,15 +145,12 @@ class CsvLines:
         names = self._names or self._columns.features
         if len(cells) != len(names):
             raise DataError(f"expected {len(names)} fields ({', '.join(names)}), got {len(cells)}")
-        values = [
-            _number(cells[i], name)
-            for i, name in zip(self._features, self._columns.features, strict=True)
-        ]
+        values = self._columns.values([cells[i] for i in self._features], _number)
         time = None if self._time is None else cells[self._time]
         series = None if self._series is None else cells[self._series].strip(BLANKS)
         if series == "":
             raise DataError(f"column {self._columns.series!r}: expected a series, got nothing")
-        return Record(np.array(values, np.float32), time, series)
+        return Record(values, time, series)
 
 
 class JsonLines:
@@ -154,8 +182,8 @@ class JsonLines:
             series = None if columns.series is None else body[columns.series]
             if columns.series is not None and (type(series) not in (str, int) or series == ""):
                 raise DataError(f"column {columns.series!r}: expected a series, got {series!r}")
-            values = [_json_number(body[name], name) for name in names]
-            return Record(np.array(values, np.float32), time, series)
+            values = columns.values([body[name] for name in names], _json_number)
+            return Record(values, time, series)
         if columns.series is not None:
             raise DataError("--id needs objects by column name")
         if not isinstance(body, list) and len(names) == 1:
@@ -163,8 +191,7 @@ class JsonLines:
         if not isinstance(body, list) or len(body) != len(names):
             got = f"{len(body)} values" if isinstance(body, list) else repr(body)[:40]
             raise DataError(f"expected an object, or an array of {', '.join(names)}; got {got}")
-        values = [_json_number(value, name) for value, name in zip(body, names, strict=True)]
-        return Record(np.array(values, np.float32), None, None)
+        return Record(columns.values(body, _json_number), None, None)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -186,7 +213,8 @@ def _cells(text: str, delimiter: str) -> list[str]:
     return cells
 
 
-def _number(cell: str, name: str) -> float:
+def _number(cell: object, name: str) -> float:
+    assert isinstance(cell, str)  # as CSV has it
     if not is_number(cell):
         if is_missing(cell):
             _refuse(name, f"the value is missing ({cell!r})")
