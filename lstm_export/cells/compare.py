@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lstm_export.cells.comparison import Comparison, Finding, Metric
-from lstm_export.cells.latency import SECONDS, export_and_time
+from lstm_export.cells.latency import export_and_time
 from lstm_export.cells.plan import Plan
 from lstm_export.cells.trial import run_trial
 from lstm_export.errors import OptionError
@@ -31,12 +31,11 @@ def compare(
     force: bool = False,
     say: Callable[[str], None] = lambda message: None,
     progress: Callable[[], Progress],
-    seconds: float = SECONDS,
 ) -> Comparison:
     """Trains, exports and times what `plan` says into the folder `out`.
 
     Runs that are finished there already are taken as they are, one that was stopped goes on;
-    `force` begins anew. `progress` makes who hears of a run, `seconds` are for the latencies.
+    `force` begins anew. `progress` makes who hears of a run.
 
     Raises OptionError or DataError if the runs in `out` have other options or other data,
     OutputError, what training raises, and KeyboardInterrupt.
@@ -48,10 +47,11 @@ def compare(
     metric = Metric("accuracy")
     trials, begun, trained = plan.trials, time.monotonic(), 0
     for i, trial in enumerate(trials):
-        left = _left(time.monotonic() - begun, trained, len(trials) - i)
+        ahead = sum(one.steps or 1 for one in trials[i:])
+        left = _left(time.monotonic() - begun, trained, ahead)
         say(f"[{i + 1}/{len(trials)}] {trial}{left}")
         finding, metric, result = run_trial(trial, plan.of(trial), out / RUNS, progress())
-        trained += not result.was_finished
+        trained += 0 if result.was_finished else trial.steps or 1
         took = "trained before" if result.was_finished else "training went on"
         if finding.seconds is not None and not result.was_finished:
             took = f"{finding.seconds:.1f} s"
@@ -63,7 +63,7 @@ def compare(
     say("export a run of each cell, and time their bundles in turns")
     last = next(iter(results.values()))
     runs = {cell: result.path for cell, result in results.items()}
-    latency = export_and_time(runs, out / BUNDLES, last.course.steps, seconds=seconds)
+    latency = export_and_time(runs, out / BUNDLES, last.course.steps)
     terms = last.description.sequences
     return Comparison(
         data=plan.options.data,
@@ -107,9 +107,8 @@ def _budget(options: TrainOptions) -> str:
     return f"at most {options.max_steps:,} steps, {options.epochs} epochs"
 
 
-def _left(seconds: float, trained: int, left: int) -> str:
-    """How long the runs that are left take, if they take as long as those before."""
+def _left(seconds: float, trained: int, ahead: int) -> str:
+    """How long the runs that are left take, if each takes as long as its sequences are."""
     if not trained:
         return ""
-    minutes = seconds / trained * left / 60
-    return f"  (about {max(1, round(minutes))} min left)"
+    return f"  (about {max(1, round(seconds / trained * ahead / 60))} min left)"

@@ -12,9 +12,7 @@ SECONDS = 2.0
 """How long is measured, for all cells together."""
 
 
-def export_and_time(
-    runs: Mapping[str, Path], bundles: Path, steps: int, *, seconds: float = SECONDS
-) -> dict[str, Latency]:
+def export_and_time(runs: Mapping[str, Path], bundles: Path, steps: int) -> dict[str, Latency]:
     """Exports each run, by cell, into a folder of `bundles`, and times one sequence of `steps`
     steps in each; the first cell is the yardstick.
 
@@ -38,7 +36,7 @@ def export_and_time(
         length = steps if subject.terms is None else subject.terms.window.history
         (x,) = feeds_for(subject, LAYOUT.model, 1, length).values()
         contenders.append(Contender(cell, partial(load(path), x)))
-    times = take_turns(contenders, seconds=seconds)
+    times = take_turns(contenders, seconds=SECONDS)
     yardstick = times[contenders[0].name]
     found = {}
     for cell, of in times.items():

@@ -120,7 +120,15 @@ def cost_figure(found: Comparison) -> Figure:
         axes.barh(places, np.nan_to_num(values), color=colours, height=0.6, linewidth=0)
         for place, value in zip(places, values, strict=True):
             room = 0.0 if np.isnan(value) else value
-            axes.text(room, place, f" {shown(value)}", va="center", color=light("ink"), size=8.5)
+            axes.annotate(
+                shown(value),
+                (room, place),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                color=light("ink"),
+                size=8.5,
+            )
         _name_rows(axes, found.cells if axes is panels[0] else ("",) * len(values))
         axes.set_title(title)
         axes.set_xticks([])
@@ -135,6 +143,8 @@ def reach_figure(found: Comparison) -> Figure:
 
     Of a sweep at most three T are drawn: the smallest, the middle one, the largest.
     """
+    from matplotlib.ticker import MaxNLocator
+
     chosen = found.steps
     if len(chosen) > _MOST_PANELS:
         chosen = (chosen[0], chosen[len(chosen) // 2], chosen[-1])
@@ -147,6 +157,7 @@ def reach_figure(found: Comparison) -> Figure:
         panels[0].set_ylim(max(values.min() / 2, _LOWEST), values.max() * 2)
     panels[0].set_ylabel("share of the gradient that is left")
     for axes, steps in zip(panels, chosen, strict=True):
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("k: steps back")
         if steps is not None:
             axes.set_title(f"T = {steps}")
