@@ -17,6 +17,9 @@ from lstm_export.errors import OptionError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from lstm_export.checkpoint import Description
+    from lstm_export.contract import Forecast, Sequences
+
 
 @dataclass(frozen=True, slots=True)
 class TorchModel:
@@ -59,7 +62,7 @@ def torch_model(subject: Subject, against: str | None) -> TorchModel | str:
             raise OptionError(f"--against {against} needs torch, which is not installed") from None
         return "torch is not installed: pip install 'lstm-export[train]'"
     if against is not None:
-        return _given(against)
+        return _given(subject, against)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = _of_terms(subject)
@@ -84,12 +87,36 @@ def _of_terms(subject: Subject) -> nn.Module | None:
     return None
 
 
-def _given(against: str) -> TorchModel:
+def _refuse_another(subject: Subject, against: str, run: Description) -> None:
+    """Raises OptionError for a run that takes or gives something else than the bundle does."""
+    own, other = _told(subject.terms, subject.sequences), _told(run.forecast, run.sequences)
+    if own and own != other:
+        raise OptionError(
+            f"--against {against}: that run takes and gives {other}, and {subject.path} {own}: "
+            "name the run that the bundle was exported from"
+        )
+
+
+def _told(forecast: Forecast | None, sequences: Sequences | None) -> str:
+    """What goes in and comes out, in words; empty where there are no terms."""
+    if forecast is not None:
+        names = [column.name for column in forecast.features]
+        return f"{', '.join(names)} and a forecast of {forecast.window.horizon}"
+    if sequences is None:
+        return ""
+    names = [column.name for column in sequences.features]
+    reads = "texts" if sequences.vocabulary else ", ".join(names)
+    each = " for every step" if sequences.pooling is None else ""
+    return f"{reads} and {', '.join(sequences.answer)}{each} ({sequences.width} numbers)"
+
+
+def _given(subject: Subject, against: str) -> TorchModel:
     path = Path(against)
     if is_run(path):
         from lstm_export.nn.build import build, build_sequence_model
 
         checkpoint = read_checkpoint(path)
+        _refuse_another(subject, against, checkpoint.description)
         forecasts = checkpoint.description.task == "forecast"
         module = build(checkpoint) if forecasts else build_sequence_model(checkpoint)
         return TorchModel(module, "", exact=True)
