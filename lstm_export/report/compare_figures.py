@@ -28,6 +28,8 @@ _ROLES = {
 _LOWEST = 1e-12
 """Shares of a gradient below this are off the scale: nothing is learned from them."""
 _MOST_PANELS = 3
+_HARDLY = 0.01
+"""Scores whose range is a smaller share of them than this are taken for one."""
 _DASHED = (0, (4, 2.5))
 
 
@@ -36,13 +38,23 @@ def sweep_figure(found: Comparison) -> Figure:
     figure = new_figure(FULL_WIDTH, 3.5)
     axes = figure.add_subplot()
     places = np.array(found.steps, dtype=np.float64)
-    for cell in found.cells:
+    for i, cell in enumerate(found.cells):
         scores = [found.score(cell, steps) for steps in found.steps]
         colour = light(_ROLES[cell])
         low, high = [s.smallest for s in scores], [s.largest for s in scores]
         axes.fill_between(places, low, high, color=colour, alpha=0.14, linewidth=0)
         medians = [s.median for s in scores]
-        axes.plot(places, medians, color=colour, marker="o", ms=4.5, lw=1.8, label=cell)
+        # Lines that lie upon each other are seen all the same: the lower ones are broader.
+        broad = len(found.cells) - 1 - i
+        axes.plot(
+            places,
+            medians,
+            color=colour,
+            marker="o",
+            ms=4.5 + 2.2 * broad,
+            lw=1.7 + 0.6 * broad,
+            label=cell,
+        )
     if found.chance is not None:
         axes.axhline(found.chance, color=light("baseline"), lw=1.1, ls=_DASHED, label="guessing")
         axes.set_ylim(0, 1.04)
@@ -71,7 +83,7 @@ def scores_figure(found: Comparison) -> Figure:
     if found.chance is not None:
         marks["guessing"] = found.chance
         marks.pop("majority", None)
-    for name, value in _near(marks, shown, largest=found.metric.larger_is_better).items():
+    for name, value in _near(marks, shown).items():
         axes.axvline(value, color=light("baseline"), lw=1.1, ls=_DASHED)
         axes.annotate(
             f"{name} {number(value, 3)}",
@@ -185,16 +197,14 @@ def _reach_panel(axes: Axes, found: Comparison, steps: int | None) -> np.ndarray
     return np.concatenate(shown)
 
 
-def _near(marks: dict[str, float], shown: Sequence[float], *, largest: bool) -> dict[str, float]:
-    """The best of the marks, and whatever lies within the range of the models: one far away would
-    press the dots together."""
-    room = max(shown) - min(shown)
-    best = (max if largest else min)(marks, key=marks.__getitem__, default=None)
-    return {
-        name: value
-        for name, value in marks.items()
-        if name == best or min(shown) - room <= value <= max(shown) + room
-    }
+def _near(marks: dict[str, float], shown: Sequence[float]) -> dict[str, float]:
+    """The marks not far from the models' own scores: others would press the dots together. Where
+    these hardly differ, all of them."""
+    low, high = min(shown), max(shown)
+    room = high - low
+    if room < _HARDLY * abs(high):
+        return marks
+    return {n: v for n, v in marks.items() if low - 2 * room <= v <= high + 2 * room}
 
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:

@@ -33,6 +33,10 @@ _REACH = (
     "product vanishes; a forget gate near 1 lets it pass (Bengio, Simard and Frasconi, 1994; "
     "Pascanu, Mikolov and Bengio, 2013)."
 )
+_SWEPT_CURVES = (
+    "Log scale. A cell that has learned to remember has a flat curve after training; one that has "
+    "not found a use for what stood far back has learned to forget it."
+)
 
 
 def write_comparison(folder: Path, found: Comparison) -> tuple[Path, ...]:
@@ -58,15 +62,15 @@ def figures(found: Comparison) -> Iterator[tuple[str, Figure]]:
 
 
 def _page(found: Comparison) -> Page:
-    names = ", ".join(cell.upper() for cell in found.cells)
+    names = ", ".join(_title(cell) for cell in found.cells)
     counted = f"{len(found.seeds)} seeds" if len(found.seeds) > 1 else "one seed"
     return Page(
         eyebrow="lstm-export · comparison",
         title=f"{names} on {short(Path(found.data).name, 60)}",
         lead=(
             f"The same data, the same split, the same options and {found.budget} for each of "
-            f"{len(found.findings)} runs, {counted} a cell. What is judged is the "
-            f"{short(found.metric.name)} on the test part."
+            f"{len(found.findings)} runs, {counted} a cell. They are judged on the test part: "
+            f"{short(found.metric.name)}."
         ),
         tiles=_tiles(found),
         sections=[*_sections(found)],
@@ -97,14 +101,17 @@ def _sections(found: Comparison) -> Iterator[Section]:
         block = plot(drawn["recall"], "recall", "Accuracy on the test part against T.", alt=alt)
         yield Section("How long each cell remembers", text, [block])
     else:
-        caption = "A dot is a run, the bar the median; dashed: what answers without learning."
+        others = found.findings[0].others.items()
+        without = ", ".join(f"{name} {number(value, 3)}" for name, value in others)
+        caption = f"A dot is a run, the bar the median. Without learning: {without}."
         alt = "; ".join(_spoken(found, cell) for cell in found.cells)
         yield Section(
             "What each cell reaches", "", [plot(drawn["scores"], "scores", caption, alt=alt)]
         )
     if found.gradients:
         alt = "Gradient norms by steps back, of each cell."
-        block = plot(drawn["gradients"], "gradients", "Log scale.", alt=alt)
+        caption = _SWEPT_CURVES if found.swept else "Log scale."
+        block = plot(drawn["gradients"], "gradients", caption, alt=alt)
         yield Section("How far back a gradient reaches", _REACH, [block])
     alt = "Parameters, training time and latency of each cell."
     at = f"At T = {found.steps[-1]}." if found.swept else ""
@@ -126,6 +133,12 @@ def _sections(found: Comparison) -> Iterator[Section]:
     if not found.swept:
         facts += [(name, number(value)) for name, value in found.findings[0].others.items()]
     yield Section("What was compared", "", [Facts(facts)])
+
+
+def _title(cell: str) -> str:
+    """LSTM, and LSTM-equations."""
+    name, dash, written = cell.partition("-")
+    return name.upper() + dash + written
 
 
 def _spoken(found: Comparison, cell: str) -> str:

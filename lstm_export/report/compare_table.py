@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def header(found: Comparison) -> list[str]:
     """What stands above `rows`."""
-    names = ["cell", "parameters", "training", found.metric.name, "min–max", "latency"]
+    score = found.metric.name.partition(" ")[0]  # accuracy, or RMSE without the target's name
+    names = ["cell", "parameters", "training", score, "min–max", "latency"]
     if found.gradients:
         names.append("gradient left")
     return ["T", *names] if found.swept else names
