@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ from lstm_export.checkpoint import is_run
 from lstm_export.errors import CheckpointError, DataError, OptionError
 from lstm_export.training import loop
 from lstm_export.training import train as train_module
-from lstm_export.training.config import to_toml
 from lstm_export.training.options import TrainOptions
 from lstm_export.training.progress import Status
 from lstm_export.training.shards import Shards
@@ -199,34 +198,39 @@ def test_a_damaged_state_is_named(tiny: Tiny, tmp_path: Path) -> None:
 
 
 SCRIPT = """
-import sys
-from pathlib import Path
 from lstm_export.training import loop
-from lstm_export.training.config import resolve
 from lstm_export.training.train import train
 loop._SAVE = loop._LOOK = 0.01
-train(resolve({}, Path(sys.argv[1])), Path(sys.argv[2]), resume=True)
+train(options, out, resume=True)
 """
 
 
-@pytest.mark.slow
 def test_real_kills_at_any_moment_change_nothing(tiny: Tiny, tmp_path: Path) -> None:
-    config = tmp_path / "options.toml"
-    config.write_text(to_toml(tiny(epochs=150, patience=0, dropout=0.1, input_noise=0.1)))
+    options = tiny(epochs=150, patience=0, dropout=0.1, input_noise=0.1)
+    # The processes are forked from one that has imported what they need.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["lstm_export.training.train"])
 
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, config, out])
+    def start(out: Path) -> BaseProcess:
+        process = context.Process(target=exec, args=(SCRIPT, {"options": options, "out": out}))
+        process.start()
+        return process
 
-    assert start(tmp_path / "unbroken").wait() == 0
+    whole = start(tmp_path / "unbroken")
+    whole.join()
+    assert whole.exitcode == 0
     run, moments = tmp_path / "run", random.Random(0)
     killed = 0
     for _ in range(3):
         process = start(run)
-        while process.poll() is None and not (run / "run.toml").exists():
+        while process.is_alive() and not (run / "run.toml").exists():
             time.sleep(0.01)
         time.sleep(moments.uniform(0.0, 1.0))
         process.kill()
-        killed += process.wait() == -signal.SIGKILL
+        process.join()
+        killed += process.exitcode == -signal.SIGKILL
     assert killed
-    assert start(run).wait() == 0
+    last = start(run)
+    last.join()
+    assert last.exitcode == 0
     assert contents(run) == contents(tmp_path / "unbroken")
