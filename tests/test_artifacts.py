@@ -13,7 +13,7 @@ from lstm_export.bundle.golden import read_golden
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.bundle.read import open_bundle
 from lstm_export.compare.tensors import compare_outputs
-from lstm_export.parity.features import features
+from lstm_export.parity.trial import Trial, asked
 from lstm_export.parity.verify import verify
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
@@ -78,13 +78,15 @@ def test_golden_values_cover_what_the_graphs_take(folder: Path) -> None:
     bundle = open_bundle(folder / "bundle")
     cases = read_golden(bundle.read(LAYOUT.golden), "golden")
     for graph, spec in bundle.manifest.graphs.items():
-        own = [case.inputs for case in cases if case.graph == graph]
+        of_graph = [case for case in cases if case.graph == graph]
+        own = [case.inputs for case in of_graph]
         x = spec.inputs[0]
         batches = {inputs[x.name].shape[0] for inputs in own}
         assert 1 in batches
         assert max(batches) >= 3
         assert len({inputs[x.name].shape[1] for inputs in own}) >= 3
-        shown = {feature for inputs in own for feature in features(inputs, spec)}
+        trials = [Trial("golden", graph, c.name, c.inputs, c.oracle, c.torch) for c in of_graph]
+        shown = {feature for trial in trials for feature in asked(trial, spec)}
         names = {tensor.name for tensor in spec.inputs}
         assert ("integer inputs" if x.dtype == "int64" else "extreme scales") in shown
         assert ("ragged lengths" in shown) is ("lengths" in names)

@@ -14,11 +14,13 @@ from lstm_export.compare.rounding import rejudged
 from lstm_export.compare.tensors import compare_outputs
 from lstm_export.contract import SEQUENCE_LENGTH, GraphSpec
 from lstm_export.parity.cases import CaseComparison, CaseError, Check
-from lstm_export.parity.features import Feature, features
+from lstm_export.parity.features import FEATURES, Feature, features
 from lstm_export.parity.report import Failure
 from lstm_export.parity.rounding import KeptAnswers, MovedWeights
 from lstm_export.parity.runtimes.registry import Runner, Tensors, UnansweredError
 
+_EXTREME = {"tiny", "large"}
+"""Scales, as `compare.raw_rows` has them and cases are named."""
 _NAMED = 3
 """Cases that a sentence names before it counts the others."""
 
@@ -77,7 +79,11 @@ def judge(
 
 def asked(trial: Trial, spec: GraphSpec) -> tuple[Feature, ...]:
     """What the trial puts to the test."""
-    return features(trial.inputs, spec, chunked=bool(trial.chunks))
+    found = features(trial.inputs, spec, chunked=bool(trial.chunks))
+    # What is extreme in units of the training data may be small in the table's own.
+    if not trial.chunks and _EXTREME & set(trial.case.split("-")):
+        found = tuple(one for one in FEATURES if one in {*found, "extreme scales"})
+    return found
 
 
 def run_in_chunks(

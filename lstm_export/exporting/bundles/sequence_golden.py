@@ -71,5 +71,6 @@ _CASES = {
         Case(3, 7, "typical", "random", seed=1),
         Case(2, 1, "tiny", "random", seed=2),
         Case(1, 5, "large", "random", seed=3),
+        Case(2, 4, "typical", "random", seed=4),
     ],
 }
