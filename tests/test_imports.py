@@ -38,7 +38,7 @@ ALLOWED = {
     "inspection": ("errors contract bundle checkpoint", ""),
     "doctor": ("errors contract decode files compare bundle", "exporting importing"),
     "demo": ("errors files report", "bundling data training parity bench"),
-    "cells": ("errors files data checkpoint nn training", "bundle bundling bench runtime"),
+    "cells": ("errors contract files data checkpoint nn training", "bundle bundling bench runtime"),
     "cli": (
         "errors contract",
         "files data checkpoint training exporting importing bundling runtime parity report "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -51,6 +51,8 @@ class Plan:
     seeds: tuple[int, ...]
     steps: tuple[int, ...] = ()
     """Values of T in `recall:T`; empty: the data as it is."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """The hidden size of each cell, where they differ."""
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -64,7 +66,8 @@ class Plan:
 
     def of(self, trial: Trial) -> TrainOptions:
         """What `trial` is trained with."""
-        options = replace(self.options, cell=trial.cell, seed=trial.seed)
+        size = self.sizes.get(trial.cell, self.options.hidden_size)
+        options = replace(self.options, cell=trial.cell, seed=trial.seed, hidden_size=size)
         if trial.steps is not None:
             options = replace(options, data=f"{SWEPT}:{trial.steps}")
         if options.init == "chrono" and options.recurrent_cell == "rnn":
@@ -74,10 +77,16 @@ class Plan:
     @property
     def notes(self) -> tuple[str, ...]:
         """Where not quite everything is the same."""
+        found = []
+        if self.sizes:
+            sizes = ", ".join(f"{cell} {size}" for cell, size in self.sizes.items())
+            found.append(f"hidden sizes, for about as many parameters: {sizes}")
         plain = [cell for cell in self.cells if cell.startswith("rnn")]
-        if self.options.init != "chrono" or not plain:
-            return ()
-        return (f"{plain[0]} has no gates that --init chrono could set: it begins as by default",)
+        if self.options.init == "chrono" and plain:
+            found.append(
+                f"{plain[0]} has no gates that --init chrono could set: it begins as by default"
+            )
+        return tuple(found)
 
 
 def plan_of(

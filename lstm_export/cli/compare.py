@@ -58,6 +58,14 @@ def compare(
     ] = None,
     test_data: Annotated[str | None, _option(_DATA, "A file of sequences that judge.")] = None,
     hidden_size: Annotated[int | None, _option(_MODEL, "Width of the recurrent layers.")] = None,
+    same_parameters: Annotated[
+        bool,
+        typer.Option(
+            "--same-parameters",
+            help="Widths that give each cell about as many parameters as the first.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
     num_layers: Annotated[int | None, _option(_MODEL, "Layers.")] = None,
     context_length: Annotated[int | None, _option(_MODEL, "Past rows per window.")] = None,
     init: Annotated[
@@ -92,12 +100,15 @@ def compare(
     given = dict(locals())
     need_training()
     from lstm_export.cells.compare import compare as run_comparison
+    from lstm_export.cells.match import with_matched_sizes
     from lstm_export.cells.plan import plan_of
 
-    others = ("cells", "seeds", "steps", "out", "config", "force", "json")
+    others = ("cells", "seeds", "steps", "out", "config", "same_parameters", "force", "json")
     flags = {name: value for name, value in given.items() if name not in others}
     flags["target"], flags["features"] = column_names(target), column_names(features)
     plan = plan_of(flags, config, cells=_split(cells), seeds=seeds, steps=_numbers(steps))
+    if same_parameters:
+        plan = with_matched_sizes(plan)
     with _folder(out) as folder:
         try:
             found = run_comparison(plan, folder, force=force, say=say, progress=training_progress)

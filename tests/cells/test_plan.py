@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lstm_export.cells.match import with_matched_sizes
 from lstm_export.cells.plan import BUDGET, plan_of
 from lstm_export.errors import DataError, OptionError
+from lstm_export.training.courses.registry import COURSES
 
 
 def test_runs_differ_in_cell_seed_and_steps_alone() -> None:
@@ -60,3 +63,20 @@ def test_what_makes_no_sense_is_refused(
 def test_steps_that_recall_has_not_are_refused() -> None:
     with pytest.raises(DataError, match="1 to 1000"):
         plan_of({"data": "recall"}, steps=[5, 0])
+
+
+@pytest.mark.parametrize("flags", [{"data": "recall:3"}, {"data": "sunspots", "num_layers": 2}])
+def test_matched_sizes_come_nearest(flags: dict[str, Any]) -> None:
+    plan = with_matched_sizes(plan_of(flags, cells=["lstm", "gru-equations", "rnn"], seeds=1))
+
+    def parameters(cell: int, more: int) -> int:
+        options = plan.of(plan.trials[cell])
+        course = COURSES[options.task](replace(options, hidden_size=options.hidden_size + more))
+        return sum(parameter.numel() for parameter in course.build().parameters())
+
+    wanted = parameters(0, 0)
+    assert plan.sizes["lstm"] == 32 < plan.sizes["gru-equations"] < plan.sizes["rnn"]
+    assert "rnn" in plan.notes[0]
+    for cell in (1, 2):
+        missed = [abs(parameters(cell, more) - wanted) for more in (-1, 0, 1)]
+        assert min(missed) == missed[1]
