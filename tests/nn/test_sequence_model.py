@@ -18,6 +18,7 @@ from lstm_export.contract import (
     Sequences,
     Vocabulary,
 )
+from lstm_export.nn.pooling import total
 from lstm_export.nn.sequence_model import (
     PADDED,
     RaggedSequenceModel,
@@ -158,3 +159,16 @@ def test_class_weights_multiply_the_losses_of_their_class() -> None:
 def test_an_unknown_symbol_is_the_zero_vector() -> None:
     model, _, _ = made(terms_of("last", vocabulary=True))
     assert not model.embedded(torch.tensor([[0]])).any()
+
+
+def test_a_sum_over_thousands_of_steps_rounds_once_and_has_the_gradient_of_a_sum() -> None:
+    torch.manual_seed(0)
+    y = (torch.rand(2, 4000, 3) * 2 - 1).requires_grad_()
+    added = total(y, None, False)
+    added.sum().backward()
+    assert y.grad is not None
+    assert (y.grad == 1).all()
+    exact = y.detach().double().sum(dim=1)
+    assert (added.double() - exact).abs().max() < 2e-6
+    # One after the other, as runtimes may add them.
+    assert (y.detach().cumsum(dim=1)[:, -1].double() - exact).abs().max() > 2e-6
