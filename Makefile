@@ -7,7 +7,7 @@ BASE := .venv-base
 RUNTIMES := .venv-runtimes
 NODE := tests/runtimes
 
-.PHONY: venv setup demo test test-base test-runtimes system docs-matrix lint bench artifacts clean
+.PHONY: venv setup demo test test-base test-runtimes system docs-matrix docs-tutorial results lint bench artifacts clean
 
 venv: .venv/pyvenv.cfg
 
@@ -48,6 +48,10 @@ test-runtimes: setup system $(RUNTIMES)/.installed $(RUNTIMES)-onnxruntime-openv
 docs-matrix: setup system $(RUNTIMES)/.installed $(RUNTIMES)-onnxruntime-openvino/.installed $(NODE)/node_modules/.package-lock.json
 	OMP_NUM_THREADS=1 $(BIN)/python docs/matrix/rebuild.py
 
+# Runs everything that docs/tutorial.md shows and makes its figures and tables; half an hour on a core.
+docs-tutorial: setup
+	OMP_NUM_THREADS=1 $(BIN)/python docs/tutorial/rebuild.py
+
 $(RUNTIMES)/.installed: constraints-runtimes.txt
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet -c $< numpy opencv-python-headless openvino tract
@@ -76,9 +80,16 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# benchmarks/exporters.py writes docs/exporters.md and takes a quarter of an hour: it is run alone.
+# Trains every task with five seeds, as many models side by side as there are cores, and writes the
+# table of docs/results.md. Sets that do not come with the package: LSTM_EXPORT_DATA=FOLDER.
+results: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/results.py
+
+# benchmarks/exporters.py writes docs/exporters.md and takes a quarter of an hour: it is run alone,
+# and so are `make results` and what its options were chosen by.
+ALONE := benchmarks/exporters.py benchmarks/results.py benchmarks/results_page.py benchmarks/held_out.py
 bench: setup
-	for script in $(filter-out benchmarks/exporters.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out $(ALONE),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 artifacts: setup
 	$(BIN)/python artifacts/rebuild.py

@@ -29,7 +29,7 @@ def read(name: str) -> SequenceSet:
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "lengths"), [("sum", 1000, (2, 20)), ("sum:test", 400, (21, 60))]
+    ("name", "count", "lengths"), [("sum", 1000, (2, 20)), ("sum:test", 200, (21, 60))]
 )
 def test_sum_is_the_sum_of_each_sequence(name: str, count: int, lengths: tuple[int, int]) -> None:
     found = read(name)
