@@ -169,7 +169,8 @@ def test_a_sum_over_thousands_of_steps_rounds_once_and_has_the_gradient_of_a_sum
     assert y.grad is not None
     assert (y.grad == 1).all()
     exact = y.detach().double().sum(dim=1)
-    assert (added.double() - exact).abs().max() < 2e-6
+    once = float(torch.finfo(torch.float32).eps * exact.abs().max())
+    assert (added.double() - exact).abs().max() < once
     # One after the other, as runtimes may add them.
     one_by_one = np.cumsum(y.detach().numpy(), axis=1, dtype=np.float32)[:, -1]
-    assert np.abs(one_by_one - exact.numpy()).max() > 1e-5
+    assert np.abs(one_by_one - exact.numpy()).max() > 4 * once
