@@ -7,7 +7,7 @@ BASE := .venv-base
 RUNTIMES := .venv-runtimes
 NODE := tests/runtimes
 
-.PHONY: venv setup demo test test-base test-runtimes system docs-matrix docs-tutorial results lint bench artifacts clean
+.PHONY: venv setup demo test test-base test-slow test-runtimes system docs-matrix docs-tutorial results lint bench artifacts clean
 
 venv: .venv/pyvenv.cfg
 
@@ -25,7 +25,12 @@ demo: setup
 	$(BIN)/lstm-export demo --out demo --force
 
 test: setup test-base
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+# What takes long and rarely breaks: benchmarks of quality and memory, fifty exports in a row, torch's
+# own exporters. A plain `pytest` runs these as well.
+test-slow: setup
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 # A plain `pip install .` with the oldest packages it allows: no torch, no onnx, no table library.
 $(BASE)/.installed: pyproject.toml constraints-lowest.txt $(shell find lstm_export -name '*.py')

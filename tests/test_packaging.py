@@ -16,8 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 BASE = {"numpy", "onnxruntime", "typer"}
 EXTRAS = {"digits", "export", "report", "runtimes", "tables", "train"}
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:

@@ -34,7 +34,6 @@ def names(measurement: dict[str, Any]) -> set[str]:
     return taking_part | {name.split(", ")[0] for name in measurement["missing"]}
 
 
-@pytest.mark.slow
 def test_the_bundle_of_a_run(run_bundle: Path) -> None:
     before = torch.get_num_threads()
     result = measure(run_bundle, batches=(1, 3), horizon=4, **SHORT)
@@ -66,7 +65,6 @@ def test_the_bundle_of_a_run(run_bundle: Path) -> None:
     )
 
 
-@pytest.mark.slow
 def test_the_bundle_of_a_module_and_its_true_model(
     module_bundle: Path, tagger: nn.Module, tmp_path: Path
 ) -> None:
@@ -92,7 +90,6 @@ def test_the_bundle_of_a_module_and_its_true_model(
     assert any("torch, 1 thread answers differently" in note for note in other.notes)
 
 
-@pytest.mark.slow
 def test_a_bare_file_without_torch_and_openvino(
     module_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return run, run.with_name("bundle")
 
 
-@pytest.mark.slow
 def test_latency_leaves_torchs_threads_as_they_were(folders: tuple[Path, Path]) -> None:
     threads = torch.get_num_threads()
     latency = measure_latency(*folders, X, seconds=0.01)
@@ -45,7 +44,6 @@ def test_latency_leaves_torchs_threads_as_they_were(folders: tuple[Path, Path]) 
     assert min(latency.torch, latency.bundle) > 0
 
 
-@pytest.mark.slow
 def test_a_cold_start_is_timed_in_fresh_processes(folders: tuple[Path, Path]) -> None:
     cold = measure_cold_start(*folders, X, starts=1)
     assert cold.starts == 1

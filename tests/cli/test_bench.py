@@ -29,7 +29,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_a_table_and_a_file(
     made: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +57,6 @@ def test_a_table_and_a_file(
     assert "exists already" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_tuning_is_kept_outside_the_bundle_and_forgotten(
     made: SimpleNamespace,
     cache: Path,

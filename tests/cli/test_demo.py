@@ -61,7 +61,6 @@ def test_an_earlier_demo_is_replaced_and_the_verdict_is_the_exit_code(
     assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
 
 
-@pytest.mark.slow
 def test_the_whole_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

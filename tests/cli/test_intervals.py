@@ -160,7 +160,6 @@ def test_inspect_tells_levels_steps_and_residuals(
     }
 
 
-@pytest.mark.slow
 def test_from_a_table_to_a_forecast_with_bounds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

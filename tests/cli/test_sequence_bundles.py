@@ -72,7 +72,6 @@ def test_example_programs_give_the_models_answers(
     assert np.allclose(answers.sum(axis=1), 1)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("brief_timing")
 def test_bench_times_the_run_beside_the_bundle(
     make_sequences: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,7 @@ def forecaster() -> Forecaster:
         return Forecaster(TERMS).eval()
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     model = forecaster()
     here = {name: export_forecast(model, name) for name in forecast_graphs(TERMS)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 import re
 import sys
 from collections.abc import Callable
@@ -175,12 +174,14 @@ def test_the_bundle_verifies_and_its_files_agree(
     assert "stream.run(" in (made.path / LAYOUT.card).read_text()
 
 
+# Any two choices together.
 CELLS = [
     pytest.param(layer, layers, proj, first, id=f"{layer.__name__}-{layers}-{proj}-{first}")
-    for layer, layers, proj, first in itertools.product(
-        (nn.LSTM, nn.GRU, nn.RNN), (1, 2), (0, 2), (True, False)
+    for layer, layers, proj, first in (
+        *((nn.LSTM, 1, 0, True), (nn.LSTM, 2, 0, False), (nn.LSTM, 1, 2, False)),
+        *((nn.LSTM, 2, 2, True), (nn.GRU, 1, 0, True), (nn.GRU, 2, 0, False)),
+        *((nn.RNN, 1, 0, False), (nn.RNN, 2, 0, True)),
     )
-    if not proj or layer is nn.LSTM
 ]
 
 

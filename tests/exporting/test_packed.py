@@ -27,14 +27,18 @@ class Stacks(nn.Module):
 
     def __init__(self, cell: str, **options: Any) -> None:
         super().__init__()
-        self.ways = list(
-            itertools.product(
-                (1, 2),
-                (False, True),
-                # batch_first, enforce_sorted, explicit state
-                [(0, 0, 0), (1, 1, 0), (1, 0, 1), (0, 1, 1)],
+        # Any two choices together: of layers, two directions, and batch_first, enforce_sorted,
+        # explicit state.
+        self.ways = [
+            (layers, (layers == 2) is alike, way)
+            for layers in (1, 2)
+            for way, alike in (
+                ((0, 0, 0), True),
+                ((1, 1, 0), False),
+                ((1, 0, 1), True),
+                ((0, 1, 1), False),
             )
-        )
+        ]
         self.stacks = nn.ModuleList(
             getattr(nn, cell)(4, 5, layers, bidirectional=two, batch_first=bool(way[0]), **options)
             for layers, two, way in self.ways
@@ -127,10 +131,11 @@ def test_lengths_that_the_batch_cannot_have_give_no_numbers(
 
 
 def test_a_wrong_weight_is_noticed(exported: Function, ragged: Function) -> None:
+    torch.manual_seed(0)
     module = Packed(last)
     graph = exported(module, *ragged(*EXAMPLE))
     graph.check(*ragged(*EXAMPLE))
-    module.lstm.weight_hh_l1_reverse[3, 2] += 1e-3
+    module.lstm.weight_hh_l1_reverse[3, 2] += 0.01
     with pytest.raises(AssertionError, match="values are off"):
         graph.check(*ragged(*EXAMPLE))
 

@@ -58,13 +58,27 @@ def check(html: str) -> Outline:
     return outline
 
 
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """Reports of runs, by what is forecast."""
+    return {}
+
+
 @pytest.fixture
 def written(
-    tmp_path: Path, run: Path, series: Series, passing: ParityReport, timings: Timings
+    pages: dict[str, str],
+    target: str,
+    tmp_path: Path,
+    run: Path,
+    series: Series,
+    passing: ParityReport,
+    timings: Timings,
 ) -> str:
-    path = tmp_path / "report.html"
-    write_run_report(path, run=run, bundle=None, parity=passing, series=series, timings=timings)
-    return path.read_text(encoding="utf-8")
+    if target not in pages:
+        path = tmp_path / "report.html"
+        write_run_report(path, run=run, bundle=None, parity=passing, series=series, timings=timings)
+        pages[target] = path.read_text(encoding="utf-8")
+    return pages[target]
 
 
 def test_a_run_report_is_self_contained_and_escapes_names(written: str) -> None:

@@ -20,7 +20,6 @@ from lstm_export.runtime.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_sixteen_threads_and_many_steps(bundle: Callable[[str], Path]) -> None:
     command = [sys.executable, "benchmarks/soak.py", str(bundle("seasonal"))]
