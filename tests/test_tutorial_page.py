@@ -57,7 +57,7 @@ def test_the_code_that_needs_no_trained_model_gives_what_is_shown(
             assert printed.getvalue() == output
             shown += 1
     assert shown == 2
-    assert len((tmp_path / "trend.csv").read_text("utf-8").splitlines()) == 601
+    assert len((tmp_path / "growth.csv").read_text("utf-8").splitlines()) == 601
 
 
 def test_the_figures_are_there_and_small() -> None:

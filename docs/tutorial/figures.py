@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 CELLS = {"rnn": "series", "gru": "forecast", "lstm": "model"}
 """The colour of each cell."""
-_SMOOTH = 10
-"""Rows of a moving mean that hides most of the noise."""
 
 
 @picture("A noisy sine; four values in a box, and the next one to be forecast from them.")
@@ -179,33 +177,34 @@ def overfitting(runs: Runs) -> Figure:
     return figure
 
 
-@picture("By how much three forecasts of a series with a trend fall short, over the test part.")
+@picture("A series that grows, and three forecasts of its last fifth.")
 def scaling(runs: Runs) -> Figure:
-    truth = np.array(runs.column("trend.csv", "x"))[-120:]
-    figure = new_figure(FULL_WIDTH, 2.7)
+    rows = np.array(runs.column("growth.csv", "x"))
+    figure = new_figure(FULL_WIDTH, 2.9)
     axes = figure.add_subplot()
-    axes.axhline(0, color=light("baseline"), lw=1)
+    axes.plot(rows, color=light("series"), lw=0.8, label="series")
+    for end, name in ((390, "training"), (480, "validation"), (600, "test")):
+        axes.axvline(end, color=light("line"), lw=1.2)
+        axes.text(end - 4, 21.9, name, ha="right", color=light("muted"))
     lines = (
-        ("trend", "scaled by the training part", "forecast"),
+        ("growth", "scaled by the training part", "forecast"),
         ("peeked", "scaled by all rows", "good"),
         ("difference", "on differences", "model"),
     )
-    smooth = np.full(_SMOOTH, 1 / _SMOOTH)
     for run, label, role in lines:
-        means = np.convolve(np.array(forecasts(runs, run)) - truth, smooth, "valid")
-        places = 480 + (_SMOOTH - 1) / 2 + np.arange(len(means))
-        axes.plot(places, means, color=light(role), lw=1.5, label=label)
-    axes.set_title(f"forecast less truth, means of {_SMOOTH} rows")
-    axes.set_xlabel("t (the test part)")
+        axes.plot(np.arange(480, 600), forecasts(runs, run), color=light(role), lw=1.5, label=label)
+    axes.set_xlabel("t")
+    axes.set_xlim(0, 601)
+    axes.set_ylim(0, 23.5)
     legend(axes)
     return figure
 
 
 def forecasts(runs: Runs, run: str) -> Sequence[float]:
-    """What a run forecast for the test part, in the units of trend.csv."""
+    """What a run forecast for the test part, in the units of growth.csv."""
     values = np.array(runs.column(f"runs/{run}/predictions.csv", "x prediction"))
     if run == "peeked":
-        rows = np.array(runs.column("trend.csv", "x"))
+        rows = np.array(runs.column("growth.csv", "x"))
         values = rows.min() + values * (rows.max() - rows.min())
     found: Sequence[float] = values.tolist()
     return found

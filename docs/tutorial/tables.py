@@ -38,18 +38,6 @@ def sine(runs: Runs) -> str:
     return _table(("forecast by", "test RMSE"), [(name, f"{value:.3f}") for name, value in rows])
 
 
-def reach(runs: Runs) -> str:
-    found = [row for row in runs.json("compare recall --steps")["results"] if row["steps"] == 100]
-    places = (10, 20, 50, 100)
-    rows = []
-    for when, words in (("initial", "before"), ("trained", "after")):
-        for row in found:
-            norms = np.array(row["gradient"][when])
-            shares = norms[list(places)] / norms[0]
-            rows.append((f"{row['cell'].upper()}, {words}", *(f"{share:.1g}" for share in shares)))
-    return _table(("what is left of the gradient", *(f"k = {place}" for place in places)), rows)
-
-
 def _gates(layer: Json) -> str:
     rows = [
         (name, f"{gate['near_zero']:.0%}", f"{gate['near_one']:.0%}", f"{gate['mean']:.2f}")
@@ -142,12 +130,12 @@ def overfitting(runs: Runs) -> str:
 
 
 def scaling(runs: Runs) -> str:
-    truth = np.array(runs.column("trend.csv", "x"))[-120:]
-    rows = [("naive: the last value", runs.test("trend", "naive")["rmse"])]
+    truth = np.array(runs.column("growth.csv", "x"))[-120:]
+    rows = [("naive: the last value", runs.test("growth", "naive")["rmse"])]
     rows += [
         (words, _rmse(truth - np.array(forecasts(runs, run))))
         for run, words in (
-            ("trend", "scaled by the training part"),
+            ("growth", "scaled by the training part"),
             ("peeked", "scaled by all rows, the test part included"),
             ("difference", "on differences"),
         )
@@ -166,7 +154,6 @@ def sequences(runs: Runs) -> str:
 
 TABLES: dict[str, Callable[[Runs], str]] = {
     "sine": sine,
-    "reach": reach,
     "gates": gates,
     "switches": switches,
     "sunspot gates": sunspot_gates,
