@@ -86,6 +86,7 @@ def assert_shown(shown: str, output: str, where: str) -> None:
     assert gap or place == len(lines), f"{where}: more than is shown:\n{output}"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning")  # by torch.export's writer
 def test_everything_that_the_page_shows(
