@@ -69,8 +69,8 @@ TARGETS: tuple[Target, ...] = ("portable", "onnxruntime")
 def _is_among_the_deep(
     cell: str, num_layers: int, bidirectional: bool, state: str, target: Target
 ) -> bool:
-    """Of more than two layers 20 stacks: any two choices together, but not each state for each cell,
-    which all have at one layer and at two.
+    """Of more than two layers 20 stacks: any two choices together, but not each state for each
+    cell, which all have at one layer and at two.
     """
     place = [*CELLS].index(cell) + 2 * bidirectional + num_layers
     is_portable = (place + num_layers + bidirectional) % 2 == 0
