@@ -55,8 +55,8 @@ def group_by_series(table: Table, series_id: str | None) -> Grouped:
         rows = np.flatnonzero(np.isin(series, nameless))
         raise DataError(
             f"{table.name}: no series is named in the column {series_id!r} in "
-            f"{counted(len(rows), 'row', 'rows')}: {places(table, rows)}. Fill them in, or leave these "
-            "rows out of the file"
+            f"{counted(len(rows), 'row', 'rows')}: {places(table, rows)}. Fill them in, or leave "
+            "these rows out of the file"
         )
     rows = np.argsort(series, kind="stable")
     begins[1:] = np.diff(series[rows]) != 0
