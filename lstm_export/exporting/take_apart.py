@@ -33,7 +33,7 @@ Traced = Callable[[Callable[..., Any], Sequence[Tensor]], GraphModule]
 class Rules:
     """Which operators stay whole, and how a function of tensors becomes a graph of such.
 
-    `traced` is called within `tracing`, which costs a tenth of a second to enter.
+    `traced` is called within `tracing`, which costs a hundredth of a second to enter.
     """
 
     stays: Callable[[Node], bool]
