@@ -70,7 +70,7 @@ def _is_among_the_deep(
     cell: str, num_layers: int, bidirectional: bool, state: str, target: Target
 ) -> bool:
     """Of more than two layers 20 stacks: any two choices together, but not each state for each
-    cell, which all have at one layer and at two.
+    cell, which all have at one layer.
     """
     place = [*CELLS].index(cell) + 2 * bidirectional + num_layers
     is_portable = (place + num_layers + bidirectional) % 2 == 0
@@ -82,7 +82,10 @@ CASES = [
     for number, values in enumerate(
         itertools.product(CELLS, (1, 2, 3, 4), (False, True), STATES, TARGETS)
     )
-    if values[1] <= 2 or _is_among_the_deep(*values)
+    # Two layers alternate between the targets.
+    if values[1] == 1
+    or (values[1] == 2 and number // 2 % 2 == number % 2)
+    or _is_among_the_deep(*values)
 ]
 
 
