@@ -166,6 +166,7 @@ class Forecast:
 Pooling = Literal["last", "mean", "max", "sum"]
 POOLINGS: tuple[Pooling, ...] = ("last", "mean", "max", "sum")
 SymbolLevel = Literal["character", "word"]
+Reads = Literal["rows", "symbols"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,18 @@ class Sequences:
         """Whether the answer at a step depends on the past alone, through the recurrent states
         alone, so that the model can stream."""
         return not self.recurrent.bidirectional and self.pooling in ("last", None)
+
+    @property
+    def task(self) -> Task:
+        """What these are the terms of."""
+        if self.pooling is None:
+            return "tag"
+        return "classify" if self.classes else "regress"
+
+    @property
+    def reads(self) -> Reads:
+        """What a step is: a row of numbers, or the id of a symbol."""
+        return "rows" if self.vocabulary is None else "symbols"
 
     @property
     def output(self) -> str:

@@ -70,12 +70,12 @@ def gradient_reach(
 ) -> Norms:
     """The geometric mean of g[k] over the sequences, (steps,), computed in float64.
 
-    `z` and `lengths` are a batch as the model's loss takes it: scaled rows, or ids. It ends where
+    `z` and `lengths` are a batch as the model's loss takes it: prepared rows, or ids. It ends where
     fewer than half of the sequences are that long. `model` is float64 afterwards.
     """
     model = model.double().eval()
     if isinstance(model, SequenceModel):
-        entering = model.embedded(z if model.terms.vocabulary else z.double())
+        entering = model.front(z if model.terms.vocabulary else z.double())
     else:
         entering = z.double()
     norms = gradient_norms(model.recurrent, model.head, entering.detach(), lengths)

@@ -16,30 +16,22 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, mse_loss
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lstm_export.contract import Sequences
 from lstm_export.nn.forecaster import recurrent_layers
+from lstm_export.nn.front_ends import FRONT_ENDS
+from lstm_export.nn.heads import HEADS
 from lstm_export.nn.pooling import POOL
 from lstm_export.nn.trainable import Trainable
-
-PADDED = -1
-"""The class of a step behind the end of its sequence."""
 
 
 class SequenceModel(Trainable):
     """Sequences in raw units or ids in; probabilities, or numbers in the targets' units, out.
 
-    The state_dict holds `embedding.*` where symbols are read, `recurrent.*` and `head.*`; scaling
-    is part of the contract, not of the weights.
+    The state_dict holds `front.*` where symbols are read, `recurrent.*` and `head.*`; scaling is
+    part of the contract, not of the weights.
     """
-
-    offset: Tensor
-    scale: Tensor
-    target_offset: Tensor
-    target_scale: Tensor
-    class_weights: Tensor
 
     def __init__(
         self,
@@ -52,23 +44,10 @@ class SequenceModel(Trainable):
         super().__init__()
         spec = terms.recurrent
         self.terms = terms
-        if terms.vocabulary is not None:
-            # Id 0, whatever is unknown, is the zero vector: in training there is nothing unknown.
-            self.embedding = nn.Embedding(
-                terms.vocabulary.size, terms.embedding_size, padding_idx=0
-            )
+        self.front = FRONT_ENDS[terms.reads](terms)
         self.recurrent = recurrent_layers(spec, dropout)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(spec.state_size * spec.num_directions, terms.width)
-        scaling = terms.target_scaling
-        for name, values in (
-            ("offset", terms.input_scaling.offset),
-            ("scale", terms.input_scaling.scale),
-            ("target_offset", () if scaling is None else scaling.offset),
-            ("target_scale", () if scaling is None else scaling.scale),
-            ("class_weights", class_weights or (1.0,) * len(terms.classes)),
-        ):
-            self.register_buffer(name, torch.tensor(values), persistent=False)
+        self.head = HEADS[terms.task](spec.state_size * spec.num_directions, terms, class_weights)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, sequence_length, features) or ids (batch, sequence_length) to answers.
@@ -76,23 +55,15 @@ class SequenceModel(Trainable):
         They are (batch, width), or (batch, sequence_length, width) where every step is answered.
         `lengths` (batch,) int64 tell how many steps each sequence has; None: all of them.
         """
-        z = x if self.terms.vocabulary else (x - self.offset) / self.scale
-        return self.answer(self.scores(z, lengths))
+        return self.head.answer(self.scores(self.front.prepared(x), lengths))
 
     def scores(self, z: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The trained part, of scaled rows or ids; before softmax, or in scaled units."""
-        y = self.steps(self.embedded(z), lengths)
+        """The trained part, of prepared steps; before softmax, or in scaled units."""
+        y = self.steps(self.front(z), lengths)
         if self.terms.pooling is not None:
-            y = POOL[self.terms.pooling](y, lengths, bool(self.terms.recurrent.bidirectional))
+            y = POOL[self.terms.pooling](y, lengths, self.terms.recurrent.bidirectional)
         scores: Tensor = self.head(self.dropout(y))
         return scores
-
-    def embedded(self, z: Tensor) -> Tensor:
-        """What the recurrent layers read: (batch, sequence_length, input_size)."""
-        if self.terms.vocabulary is None:
-            return z
-        vectors: Tensor = self.embedding(z)
-        return vectors
 
     def steps(self, z: Tensor, lengths: Tensor | None) -> Tensor:
         """What the layers give at every step: (batch, sequence_length, width)."""
@@ -106,33 +77,9 @@ class SequenceModel(Trainable):
         )
         return y
 
-    def answer(self, scores: Tensor) -> Tensor:
-        """Probabilities, or numbers in raw units."""
-        if self.terms.classes:
-            return torch.softmax(scores, dim=-1)
-        return scores * self.target_scale + self.target_offset
-
     def loss(self, z: Tensor, truth: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The mean over sequences: of squared errors in scaled units, or of cross-entropies.
-
-        `truth` is (batch, targets) scaled, or classes (batch,) or (batch, sequence_length), int64,
-        PADDED behind the end. Of a sequence whose every step is answered it is the mean over its
-        steps that counts, so that long sequences weigh as much as short ones.
-        """
-        scores = self.scores(z, lengths).float()
-        if not self.terms.classes:
-            return mse_loss(scores, truth)
-        missed = cross_entropy(
-            scores.flatten(0, -2),
-            truth.flatten(),
-            weight=self.class_weights,
-            reduction="none",
-            ignore_index=PADDED,
-        )
-        if truth.dim() == 1:
-            return missed.mean()
-        counts = (truth != PADDED).sum(dim=1)
-        return (missed.view_as(truth).sum(dim=1) / counts).mean()
+        """The mean over sequences, of prepared steps; `truth` is as the head has it."""
+        return self.head.loss(self.scores(z, lengths).float(), truth)
 
 
 class SequenceStream(nn.Module):
@@ -150,11 +97,10 @@ class SequenceStream(nn.Module):
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         model = self.model
-        z = x if model.terms.vocabulary else (x - model.offset) / model.scale
         initial = state if model.terms.recurrent.cell == "lstm" else state[0]
-        y, final = model.recurrent(model.embedded(z), initial)
+        y, final = model.recurrent(model.front(model.front.prepared(x)), initial)
         final = final if isinstance(final, tuple) else (final,)
-        return (model.answer(model.head(y)), *final)
+        return (model.head.answer(model.head(y)), *final)
 
 
 class RaggedSequenceModel(nn.Module):

@@ -24,7 +24,7 @@ _POOL: dict[str, Callable[[Array], Array]] = {
     "max": lambda y: np.asarray(y.max(axis=1)),
     "sum": lambda y: np.asarray(y.sum(axis=1)),
 }
-_EMBEDDING, _MATRIX, _BIAS = "embedding.weight", "head.weight", "head.bias"
+_EMBEDDING, _MATRIX, _BIAS = "front.weight", "head.weight", "head.bias"
 
 
 def answer(terms: Sequences, weights: Weights, x: npt.NDArray[Any]) -> Array:

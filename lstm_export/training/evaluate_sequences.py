@@ -26,7 +26,7 @@ def answers(model: SequenceModel, part: Part, batch: int) -> Answers:
 
     Probabilities, or numbers in the targets' units.
     """
-    device = model.offset.device
+    device = next(model.parameters()).device
     arrays = (part.steps, part.starts, part.truth, np.arange(len(part)))
     steps, starts, truth, members = (torch.from_numpy(array).to(device) for array in arrays)
     every_step = model.terms.pooling is None
@@ -35,7 +35,7 @@ def answers(model: SequenceModel, part: Part, batch: int) -> Answers:
     with torch.no_grad():
         batches = SequenceBatches(steps, starts, truth, members, every_step=every_step)
         for x, _, lengths in batches.batches(batch):
-            answer = model.answer(model.scores(x, lengths)).cpu()
+            answer = model.head.answer(model.scores(x, lengths)).cpu()
             if every_step:
                 inside = torch.arange(x.shape[1]) < lengths.cpu().unsqueeze(1)
                 answer = answer[inside]

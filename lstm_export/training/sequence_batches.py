@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lstm_export.nn.sequence_model import PADDED
+from lstm_export.nn.heads import PADDED
 
 
 class SequenceBatches:

@@ -18,13 +18,9 @@ from lstm_export.contract import (
     Sequences,
     Vocabulary,
 )
+from lstm_export.nn.heads import PADDED
 from lstm_export.nn.pooling import total
-from lstm_export.nn.sequence_model import (
-    PADDED,
-    RaggedSequenceModel,
-    SequenceModel,
-    SequenceStream,
-)
+from lstm_export.nn.sequence_model import SequenceModel, SequenceStream
 from lstm_export.oracle import sequences as oracle
 
 STANDARD = Scaling("standard", (0.5,) * 3, (2.0,) * 3)
@@ -158,7 +154,7 @@ def test_class_weights_multiply_the_losses_of_their_class() -> None:
 
 def test_an_unknown_symbol_is_the_zero_vector() -> None:
     model, _, _ = made(terms_of("last", vocabulary=True))
-    assert not model.embedded(torch.tensor([[0]])).any()
+    assert not model.front(torch.tensor([[0]])).any()
 
 
 def test_a_sum_over_thousands_of_steps_rounds_once_and_has_the_gradient_of_a_sum() -> None:

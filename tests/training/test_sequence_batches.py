@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstm_export.nn.sequence_model import PADDED
+from lstm_export.nn.heads import PADDED
 from lstm_export.training.sequence_batches import SequenceBatches
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=12)
