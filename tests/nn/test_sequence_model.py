@@ -20,7 +20,7 @@ from lstm_export.contract import (
 )
 from lstm_export.nn.heads import PADDED
 from lstm_export.nn.pooling import total
-from lstm_export.nn.sequence_model import SequenceModel, SequenceStream
+from lstm_export.nn.sequence_model import RaggedSequenceModel, SequenceModel, SequenceStream
 from lstm_export.oracle import sequences as oracle
 
 STANDARD = Scaling("standard", (0.5,) * 3, (2.0,) * 3)
