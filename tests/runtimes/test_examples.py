@@ -120,6 +120,13 @@ def expected(bundle: Bundle, graph: str) -> Answers:
         known = [column.name for column in bundle.manifest.forecast.known]  # type: ignore[union-attr]
         future = {name: given["future"][..., i] for i, name in enumerate(known)}
         answer = model.forecast(given["x"], horizon=int(given["horizon"]), future=future or None)
+    elif "lengths" in given:
+        answer = model(given["x"], lengths=given["lengths"])
+        if isinstance(answer, list):  # an answer to every step: the graph has 0 behind the ends
+            padded = np.zeros((*given["x"].shape[:2], answer[0].shape[-1]), np.float32)
+            for row, steps in zip(padded, answer, strict=True):
+                row[: len(steps)] = steps
+            answer = padded
     else:
         answer = model(given["x"])
     return [answer if len(names) > 1 else {names[0]: answer}]

@@ -116,10 +116,11 @@ def test_the_portable_target_is_right_or_refused(
         pytest.skip("this processor has bfloat16, which is judged by itself below")
     for cell in cells:
         if runtime == "tract" and cell.verdict == "wrong":
-            # Its gates saturate at 1 - 5e-7, which a state that holds feels at every step.
+            # Its gates saturate at 1 - 5e-7, which a state that holds feels at every step, and
+            # small probabilities once.
             assert cell.worst is not None
-            assert "large" in cell.worst.case
-            assert cell.worst.comparison.worst_error < 1e-5
+            bound = 1e-5 if "large" in cell.worst.case else 2e-6
+            assert cell.worst.comparison.worst_error < bound
         elif cell.graph == "forecast.onnx" and bundle == SUNSPOTS and runtime in REFUSED:
             assert cell.verdict in ("within", "refused"), cell
         else:
