@@ -25,12 +25,12 @@ demo: setup
 	$(BIN)/lstm-export demo --out demo --force
 
 test: setup test-base
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --ignore tests/runtimes
 
 # What takes long and rarely breaks: benchmarks of quality and memory, fifty exports in a row, torch's
 # own exporters. A plain `pytest` runs these as well.
 test-slow: setup
-	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --ignore tests/runtimes
 
 # A plain `pip install .` with the oldest packages it allows: no torch, no onnx, no table library.
 $(BASE)/.installed: pyproject.toml constraints-lowest.txt $(shell find lstm_export -name '*.py')
