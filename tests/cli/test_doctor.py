@@ -105,13 +105,13 @@ def test_all_runtimes_where_none_is_named(graph: Path, capsys: pytest.CaptureFix
 def test_how_something_is_known_is_said(
     made: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["doctor", str(made.bundle), "--for", "triton,opencv,mnn"]) == 1
+    assert run(["doctor", str(made.bundle), "--for", "triton,tract,mnn"]) == 1
     text = capsys.readouterr().out
     assert "triton: refuses: an input without axes (horizon)" in text
     assert "needs at least one axis; read, not measured: https://github.com/triton" in text
     assert run(["doctor", str(made.bundle / "model.onnx"), "--for", "tensorrt"]) == 0
     assert "tensorrt: nothing is known against it; it was never run" in capsys.readouterr().out
-    assert f"; measured on {measured().versions['opencv']}" in text
+    assert f"; measured on {measured().versions['tract']}" in text
 
 
 def test_a_bundle_as_json(made: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
