@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import onnx
@@ -18,8 +21,13 @@ from lstm_export.compare.tensors import compare_outputs
 from lstm_export.exporting.capture.loops import loop_capture
 from lstm_export.exporting.capture.packed import packed_capture
 from lstm_export.exporting.capture.recurrent import recurrent_capture
+from lstm_export.exporting.export import export_onnx
+from lstm_export.exporting.exported import Exported, Ready, finished
+from lstm_export.exporting.exported import exported as exported_graph
 from lstm_export.exporting.graph.tidy import tidy
 from lstm_export.exporting.lowering.recurrent import lower_recurrent
+from lstm_export.exporting.options import GraphOptions
+from lstm_export.exporting.report import ExportReport
 from lstm_export.exporting.rolling.roll import roll_loops
 from lstm_export.exporting.target import Target
 from lstm_export.exporting.translate import translate
@@ -136,6 +144,36 @@ def exported_for_all() -> Callable[..., dict[Target, Graph]]:
         model = translated(module, inputs, True)
         return {target: Graph(module, lowered(model, target)) for target in get_args(Target)}
 
+    return export
+
+
+@pytest.fixture
+def export_for_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., dict[Path, ExportReport]]:
+    """A function from a module, its arguments and targets to a file and its report for each.
+
+    `export_onnx` writes and verifies every file; they come from one trace, which no target has a
+    part in and which is most of what an export costs.
+    """
+    known: list[Exported] = []
+
+    def once(state: Ready, args: Any, kwargs: Any, options: GraphOptions) -> Exported:
+        if not known:
+            known.append(exported_graph(state, args, kwargs, options))
+            return known[0]
+        model = known[0].translated.clone()
+        loops = finished(model, known[0].contract, options)
+        return replace(known[0], model=model, loops=loops)
+
+    def export(
+        module: nn.Module, args: tuple[Any, ...], targets: Iterable[Target]
+    ) -> dict[Path, ExportReport]:
+        known.clear()
+        paths = {target: tmp_path / f"{target}.onnx" for target in targets}
+        return {path: export_onnx(module, args, path, target=one) for one, path in paths.items()}
+
+    monkeypatch.setattr(sys.modules[export_onnx.__module__], "exported", once)
     return export
 
 
