@@ -108,8 +108,10 @@ def make_sequences(made_once: Callable[..., Path]) -> Callable[..., Path]:
     weights and its `bundle`."""
 
     def make(task: Task, **terms: Any) -> Path:
-        name = "-".join(["sequences", task, *(f"{k}-{v}" for k, v in sorted(terms.items()))])
-        return made_once(name, lambda folder: _write_sequences(folder, task, **terms))
+        defaults = _sequence_terms.__kwdefaults__
+        named = sorted((k, v) for k, v in terms.items() if v != defaults[k])
+        name = "-".join(["sequences", task, *(f"{k}-{v}" for k, v in named)])
+        return made_once(name, lambda folder: _write_sequences(folder, task, **dict(named)))
 
     return make
 

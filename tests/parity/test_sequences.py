@@ -41,17 +41,27 @@ EVERY: tuple[dict[str, Any], ...] = tuple(
 )
 
 
-def every_three(kinds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A few of `kinds` with every three choices that occur together in one of them."""
+DEFAULTS = {"cell": "lstm", "bidirectional": False, "text": False, "pooling": "last"}
 
-    def threes(kind: dict[str, Any]) -> set[Any]:
-        return set(itertools.combinations(kind.items(), 3))
 
-    missing, few = set().union(*map(threes, kinds)), []
+def together(
+    count: int, kinds: Sequence[dict[str, Any]], tried: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A few of `kinds` that have, with those already `tried`, every `count` choices that occur
+    together in one of them."""
+
+    def chosen(kind: dict[str, Any]) -> set[Any]:
+        full = DEFAULTS | kind
+        return set(itertools.combinations(sorted(full.items()), count))
+
+    missing, few = set().union(*map(chosen, kinds)).difference(*map(chosen, tried)), []
     while missing:
-        few.append(max(kinds, key=lambda kind: len(threes(kind) & missing)))
-        missing -= threes(few[-1])
+        few.append(max(kinds, key=lambda kind: len(chosen(kind) & missing)))
+        missing -= chosen(few[-1])
     return few
+
+
+TWO = together(2, EVERY, COVERING)
 
 
 def told(report: ParityReport) -> str:
@@ -69,7 +79,14 @@ def test_every_kind_of_model_keeps_its_contract_and_its_golden_values(
     assert {one.graph for one in report.comparisons} == set(manifest.graphs)
 
 
-@pytest.mark.parametrize("kind", every_three(EVERY), ids=str)
+@pytest.mark.parametrize("kind", TWO, ids=str)
+def test_any_two_choices_together(make_sequences: Make, kind: dict[str, Any]) -> None:
+    report = verify(make_sequences(**kind) / "bundle")
+    assert report.passed, told(report)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", together(3, EVERY, (*COVERING, *TWO)), ids=str)
 def test_any_three_choices_together(make_sequences: Make, kind: dict[str, Any]) -> None:
     report = verify(make_sequences(**kind) / "bundle")
     assert report.passed, told(report)
