@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_sixteen_threads_and_many_steps(bundle: Callable[[str], Path]) -> None:
     command = [sys.executable, "benchmarks/soak.py", str(bundle("seasonal"))]
     done = subprocess.run(
-        [*command, "--calls", "300", "--steps", "60000"],
+        [*command, "--calls", "150", "--steps", "30000"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -32,7 +32,7 @@ def test_sixteen_threads_and_many_steps(bundle: Callable[[str], Path]) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
-    assert found["threads"]["calls"] == 16 * 300
+    assert found["threads"]["calls"] == 16 * 150
     assert found["threads"]["different"] == 0
 
 
