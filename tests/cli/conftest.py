@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,12 +12,17 @@ TARGET = 'Größe, "a"\n<b>&amp;</b>'
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def made(made_once: Callable[..., Path]) -> SimpleNamespace:
     """`data`, `run`, `bundle`, `target`: two epochs on sixty rows, by the commands themselves."""
+    folder = made_once("cli-forecast", _fill)
+    data, trained, bundle = folder / "data.csv", folder / "run", folder / "bundle"
+    return SimpleNamespace(data=data, run=trained, bundle=bundle, target=TARGET)
+
+
+def _fill(folder: Path) -> None:
     from lstm_export.cli.main import run
     from lstm_export.data.write import csv_text
 
-    folder = tmp_path_factory.mktemp("made")
     data, trained, bundle = folder / "data.csv", folder / "run", folder / "bundle"
     columns = {
         "year": list(range(1950, 2010)),
@@ -27,4 +34,3 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     options = ["--epochs", "2", "--hidden-size", "4", "--context-length", "5", "--difference", "1"]
     assert run(["train", str(data), "--out", str(trained), "--target", quoted, *options]) == 0
     assert run(["export", str(trained), "--out", str(bundle)]) == 0
-    return SimpleNamespace(data=data, run=trained, bundle=bundle, target=TARGET)
