@@ -83,10 +83,9 @@ def typed(inputs: Arrays) -> Arrays:
         "conv:conv1d(padding=causal), relu, conv:conv1d(padding=2, stride=2), bn:batch_norm, "
         "act:prelu, max_pool1d(kernel=2), after:gru, max, fc5:linear, softmax",
         EVERY_ACTIVATION,
-        "x:floats(size=4); avg_pool1d(kernel=3, stride=1, padding=1), rms:rms_norm, "
-        "gn:group_norm(groups=2), one:prelu",
-        "before:gru, last, fc5:linear",
-        "plain:rnn(activation=relu), last, fc5:linear",
+        "x:floats(size=4); a = x > avg_pool1d(kernel=3, stride=1, padding=1) > rms:rms_norm > "
+        "gn:group_norm(groups=2) > one:prelu; b = x > before:gru > last > fc5:linear; "
+        "c = x > plain:rnn(activation=relu) > last > fc5:linear; return a, b, c",
         "x:floats(time_major=true); plain:rnn(batch_first=false), last(batch_first=false), "
         "fc5:linear",
         "input:floats; str:lengths; before:gru(lengths=str), max(lengths=str), fc5:linear",
