@@ -155,6 +155,7 @@ def test_ctrl_c_loses_nothing(
     assert (out / "scores.png").is_file()
 
 
+@pytest.mark.usefixtures("untimed")
 def test_forecasts_are_judged_one_step_ahead(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -173,8 +173,7 @@ def test_another_step_in_time_is_said(
     assert "trained on rows 1 month apart" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("mode", [["--horizon", "4"], ["--backtest"]])
-@pytest.mark.parametrize("suffix", ["png", "svg"])
+@pytest.mark.parametrize(("mode", "suffix"), [(["--horizon", "4"], "png"), (["--backtest"], "svg")])
 def test_plots(level: Path, data: Path, tmp_path: Path, mode: list[str], suffix: str) -> None:
     plot = tmp_path / f"plot.{suffix}"
     assert run(["predict", str(level), str(data), *mode, "--plot", str(plot)]) == 0
