@@ -1,5 +1,6 @@
 """What is drawn: the data, the names as they are, the same bytes every time, never too much."""
 
+import functools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -68,9 +69,12 @@ def draw(kind: str, name: str = "y") -> str:
         return inline_svg(DRAWINGS[kind](name), name=kind, description=name)
 
 
+drawn = functools.cache(draw)
+
+
 @pytest.mark.parametrize("kind", DRAWINGS)
 def test_the_same_figure_gives_the_same_text(kind: str) -> None:
-    assert draw(kind) == draw(kind)
+    assert draw(kind) == drawn(kind)
 
 
 @pytest.mark.parametrize("kind", DRAWINGS)
@@ -84,7 +88,7 @@ def test_names_are_text_and_nothing_else(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", DRAWINGS)
 def test_every_colour_follows_the_page_and_every_id_is_its_own(kind: str) -> None:
-    svg = draw(kind)
+    svg = drawn(kind)
     assert not re.search(r"(?<!, )#[0-9a-f]{6}", svg), "a colour without a theme variable"
     ids = re.findall(r'\bid="([^"]+)"', svg)
     assert len(ids) == len(set(ids))
@@ -163,7 +167,7 @@ def test_flat_zero_and_missing_losses_are_drawn() -> None:
 
 
 def test_a_users_own_style_neither_shows_nor_changes() -> None:
-    plain = draw("losses")
+    plain = drawn("losses")
     with mpl.rc_context({"axes.facecolor": "red", "text.usetex": False, "font.size": 20}):
         assert draw("losses") == plain
         assert mpl.rcParams["font.size"] == 20
