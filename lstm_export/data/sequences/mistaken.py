@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lstm_export.data.sequences.answers import cells
+from lstm_export.data.sequences.answers import Role, cells
 from lstm_export.data.table import Table
 from lstm_export.data.time_column import called_like_a_time
 from lstm_export.errors import DataError
 
+_OTHERWISE = {
+    "train": "; if each row is a sequence, name the columns of its steps with --features",
+    "predict": ", or give a table with a sequence in each row, as the model was trained on",
+}
 
-def refuse_long(table: Table, answer: tuple[str, ...]) -> None:
+
+def refuse_long(table: Table, answer: tuple[str, ...], role: Role) -> None:
     """Raises DataError, naming the likely id, if a column of `table` counts the steps of sequences
     that stand one below the other, or in each other's midst.
 
@@ -33,7 +38,7 @@ def refuse_long(table: Table, answer: tuple[str, ...]) -> None:
             f"{table.name} looks like a long table, a row per step: its column {name!r} {again}. "
             "Name the column that tells the sequences apart with --series-id"
             + (f" (perhaps {likely[0]!r})" if likely else "")
-            + "; if each row is a sequence, name the columns of its steps with --features"
+            + _OTHERWISE["predict" if role == "predict" else "train"]
         )
 
 

@@ -42,7 +42,7 @@ def read_wide(
     value, and for what looks like a long table.
     """
     if features is None:
-        refuse_long(table, answer)
+        refuse_long(table, answer, role)
     steps, id_column, notes = _steps(table, answer, features, role)
     columns = {name: table.columns[name].numbers() for name in steps}
     check_cells(table, columns)
