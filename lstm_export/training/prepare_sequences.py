@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from lstm_export.data.sequences.answers import Task, check_labels
 from lstm_export.data.sequences.read import read_sequences
 from lstm_export.data.sequences.sequence_set import SequenceSet
 from lstm_export.data.sequences.split import split_sequences
-from lstm_export.data.split import TEST, TRAIN, VALIDATION
+from lstm_export.data.split import TEST, TRAIN, VALIDATION, Parts
 from lstm_export.data.table import Table
 from lstm_export.data.vocabulary import encode, fit_vocabulary
 from lstm_export.errors import DataError, OptionError
@@ -80,6 +81,8 @@ def prepare_sequences(options: TrainOptions) -> PreparedSequences:
     stratified = whole.labels if options.task == "classify" else None
     fraction = 0.0 if tested else options.test
     part = split_sequences(stratified, len(whole), options.validation, fraction, _SPLIT_SEED)
+    if options.task == "tag":
+        notes += _keep_every_label_in_training(whole, part)
     sets = {kind: whole.take(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
     if tested is not None:
         sets[TEST] = _read(tested, options, alike=whole)
@@ -103,6 +106,36 @@ def prepare_sequences(options: TrainOptions) -> PreparedSequences:
         _class_weights(options, terms, train),
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _keep_every_label_in_training(whole: SequenceSet, part: Parts) -> list[str]:
+    """Moves sequences into the training part until it has every label; a note on how many.
+
+    Sequences of tags cannot be dealt out label by label, since each has several. Raises DataError
+    where that leaves another part empty.
+    """
+    assert whole.labels is not None
+    before = set(part.tolist())
+    of_sequence = [
+        set(whole.labels[start:stop]) for start, stop in itertools.pairwise(whole.starts.tolist())
+    ]
+    known = set().union(*(of_sequence[i] for i in np.flatnonzero(part == TRAIN).tolist()))
+    moved = 0
+    for i in np.flatnonzero(part != TRAIN).tolist():
+        if of_sequence[i] - known:
+            part[i] = TRAIN
+            known |= of_sequence[i]
+            moved += 1
+    if not moved:
+        return []
+    if before - set(part.tolist()):
+        raise DataError(
+            f"too many labels occur in one sequence alone: {moved} of {len(whole)} sequences had "
+            "to be trained on for theirs, and none is left to validate or test with. Use more "
+            "sequences, or fewer labels"
+        )
+    who = f"{moved} sequence{'s' if moved > 1 else ''}"
+    return [f"{who} trained on and not tested: they have labels that no other training one has"]
 
 
 def _test_table(options: TrainOptions) -> Table | None:

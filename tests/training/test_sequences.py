@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,32 @@ def test_labels_in_order_of_their_numbers(tmp_path: Path) -> None:
     (tmp_path / "wide.csv").write_text(csv_text(rows), encoding="utf-8")
     wide = TrainOptions(data=str(tmp_path / "wide.csv"), task="classify", target=("label",))
     assert prepare_sequences(wide).terms.classes == ("2", "9", "10")
+
+
+def test_a_tag_of_one_sequence_alone_is_trained_on(tmp_path: Path) -> None:
+    rows = {
+        "id": [i // 2 for i in range(60)],
+        "x": list(range(60)),
+        "side": ["left" if i % 2 else "right" for i in range(60)],
+    }
+    plain = options("", task="tag", target=("side",), features=("x",), time=None)
+    told = []
+    for rare in range(30):  # wherever the split puts it
+        marked = {**rows, "side": [*rows["side"]]}
+        marked["side"][2 * rare] = "rare"
+        path = tmp_path / f"{rare}.csv"
+        path.write_text(csv_text(marked), encoding="utf-8")
+        prepared = prepare_sequences(dataclasses.replace(plain, data=str(path)))
+        assert prepared.terms.classes == ("left", "rare", "right")
+        assert "rare" in (prepared.train.source.labels or ())
+        told.append(any("1 sequence trained on and not tested" in n for n in prepared.notes))
+    assert 0 < sum(told) < 30
+    everywhere = tmp_path / "all.csv"
+    everywhere.write_text(
+        csv_text({**rows, "side": [f"tag {i}" for i in rows["id"]]}), encoding="utf-8"
+    )
+    with pytest.raises(DataError, match="none is left to validate or test with"):
+        prepare_sequences(dataclasses.replace(plain, data=str(everywhere)))
 
 
 def test_a_test_file_of_its_own_is_the_test_part(long_table: str, tmp_path: Path) -> None:
