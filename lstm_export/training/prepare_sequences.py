@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,17 @@ from lstm_export.contract import (
 from lstm_export.data.embedded import known
 from lstm_export.data.load import load_table
 from lstm_export.data.scaling import apply, fit_scaling
-from lstm_export.data.sequences.answers import Task, check_labels
+from lstm_export.data.sequences.answers import Task
 from lstm_export.data.sequences.read import read_sequences
 from lstm_export.data.sequences.sequence_set import SequenceSet
-from lstm_export.data.sequences.split import split_sequences
-from lstm_export.data.split import TEST, TRAIN, VALIDATION, Parts
+from lstm_export.data.split import TEST, TRAIN, VALIDATION
 from lstm_export.data.table import Table
 from lstm_export.data.vocabulary import encode, fit_vocabulary
 from lstm_export.errors import DataError, OptionError
 from lstm_export.training.options import TrainOptions
+from lstm_export.training.sequence_parts import divided
 
 Indices = npt.NDArray[np.int64]
-_SPLIT_SEED = 0
-"""The parts are the same for every --seed, so that runs can be compared."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +75,8 @@ def prepare_sequences(options: TrainOptions) -> PreparedSequences:
     table, tested = load_table(options.data), _test_table(options)
     whole = _read(table, options)
     notes = list(whole.notes)
-    stratified = whole.labels if options.task == "classify" else None
-    fraction = 0.0 if tested else options.test
-    part = split_sequences(stratified, len(whole), options.validation, fraction, _SPLIT_SEED)
-    if options.task == "tag":
-        notes += _keep_every_label_in_training(whole, part)
-    sets = {kind: whole.take(np.flatnonzero(part == kind)) for kind in (TRAIN, VALIDATION, TEST)}
-    if tested is not None:
-        sets[TEST] = _read(tested, options, alike=whole)
-        notes += sets[TEST].notes
-    for kind in (VALIDATION, TEST):
-        if sets[kind].labels is not None:
-            check_labels(sets[TRAIN].labels or (), sets[kind].labels or (), sets[kind].label_names)
+    tests = None if tested is None else _read(tested, options, alike=whole)
+    sets = divided(whole, tests, options, notes)
     if not options.validation:
         notes.append("no validation part: all epochs are trained and the last weights are kept")
     terms = _terms(options, sets[TRAIN])
@@ -106,36 +93,6 @@ def prepare_sequences(options: TrainOptions) -> PreparedSequences:
         _class_weights(options, terms, train),
         tuple(dict.fromkeys(notes)),
     )
-
-
-def _keep_every_label_in_training(whole: SequenceSet, part: Parts) -> list[str]:
-    """Moves sequences into the training part until it has every label; a note on how many.
-
-    Sequences of tags cannot be dealt out label by label, since each has several. Raises DataError
-    where that leaves another part empty.
-    """
-    assert whole.labels is not None
-    before = set(part.tolist())
-    of_sequence = [
-        set(whole.labels[start:stop]) for start, stop in itertools.pairwise(whole.starts.tolist())
-    ]
-    known = set().union(*(of_sequence[i] for i in np.flatnonzero(part == TRAIN).tolist()))
-    moved = 0
-    for i in np.flatnonzero(part != TRAIN).tolist():
-        if of_sequence[i] - known:
-            part[i] = TRAIN
-            known |= of_sequence[i]
-            moved += 1
-    if not moved:
-        return []
-    if before - set(part.tolist()):
-        raise DataError(
-            f"too many labels occur in one sequence alone: {moved} of {len(whole)} sequences had "
-            "to be trained on for theirs, and none is left to validate or test with. Use more "
-            "sequences, or fewer labels"
-        )
-    who = f"{moved} sequence{'s' if moved > 1 else ''}"
-    return [f"{who} trained on and not tested: they have labels that no other training one has"]
 
 
 def _test_table(options: TrainOptions) -> Table | None:
