@@ -126,6 +126,10 @@ def read_description(run: Path) -> Description:
     expected = description.forecast if description.task == "forecast" else description.sequences
     if expected is None:
         raise CheckpointError(f"{file}: the task is {description.task}, but its terms are missing")
+    if isinstance(expected, Sequences) and expected.task != description.task:
+        raise CheckpointError(
+            f"{file}: the task is {description.task}, but its terms are those to {expected.task}"
+        )
     return description
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -11,8 +13,11 @@ import pytest
 import lstm_export as lx
 from lstm_export.bundle.golden import read_golden
 from lstm_export.bundle.layout import LAYOUT
+from lstm_export.bundle.manifest import Manifest
 from lstm_export.bundle.read import open_bundle
+from lstm_export.checkpoint import read_checkpoint, read_description, write_checkpoint
 from lstm_export.compare.tensors import compare_outputs
+from lstm_export.errors import CheckpointError, ContractError
 from lstm_export.parity.trial import Trial, asked
 from lstm_export.parity.verify import verify
 
@@ -94,3 +99,17 @@ def test_golden_values_cover_what_the_graphs_take(folder: Path) -> None:
             assert "states" in shown
             random = {bool(inputs[state].any()) for state in states for inputs in own}
             assert random == {True, False}
+
+
+def test_a_task_that_its_own_terms_deny_is_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(ARTIFACTS / "tags" / "run", run)
+    description = read_description(run)
+    weights = read_checkpoint(run).weights
+    write_checkpoint(run, dataclasses.replace(description, task="classify"), weights)
+    with pytest.raises(CheckpointError, match="task is classify, but its terms are those to tag"):
+        read_description(run)
+    manifest = open_bundle(ARTIFACTS / "tags" / "bundle").manifest
+    content = dataclasses.replace(manifest, task="regress").to_bytes()
+    with pytest.raises(ContractError, match="task is regress, but its terms are those to tag"):
+        Manifest.from_bytes(content, "manifest.json")

@@ -139,6 +139,10 @@ class Manifest:
         )
         if terms is None:
             raise ContractError(f"{where}: the task is {manifest.task}, but its terms are missing")
+        if isinstance(terms, Sequences) and terms.task != manifest.task:
+            raise ContractError(
+                f"{where}: the task is {manifest.task}, but its terms are those to {terms.task}"
+            )
         return manifest
 
 

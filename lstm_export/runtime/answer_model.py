@@ -178,14 +178,7 @@ class AnswerModel:
         batch, length = x.shape[:2]
         if batch * length * self._width > LONG:
             return np.asarray(self._each(list(x), "x, row {}"))
-        how = self._graphs.plan(batch, length)
-        session = self._graphs.open(LAYOUT.model, how)
-        if how.shards == 1:
-            return session.run({"x": x})[0]
-        from lstm_export.runtime.shards import side_by_side
-
-        pieces = side_by_side(lambda rows: session.run({"x": x[rows]})[0], batch, how.shards)
-        return np.concatenate(pieces)
+        return self._graphs.run_batch(x)
 
 
 def feed_of(terms: Sequences, on_nonfinite: OnNonfinite) -> SequenceFeed | SymbolFeed:

@@ -16,6 +16,7 @@ import numpy as np
 from lstm_export.bundle.layout import LAYOUT
 from lstm_export.contract import Sequences
 from lstm_export.runtime.chunks import chunks
+from lstm_export.runtime.fed_rows import FedRows
 from lstm_export.runtime.packing import packed
 from lstm_export.runtime.settings import LONG, Plan, width_of
 
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     from lstm_export.runtime.symbol_feed import SymbolFeed
 
 
-class AnswerRows:
-    """Runs batches of sequences; `width` is as `buckets.cut` has it.
+class AnswerRows(FedRows):
+    """Runs batches of sequences.
 
     A batch gives an answer (width,) for each sequence, or (sequence_length, width) where every step
     is answered.
     """
 
-    __slots__ = ("_feed", "_stream", "_terms", "checks", "graphs", "width")
+    __slots__ = ("_terms",)
 
     def __init__(
         self,
@@ -43,25 +44,8 @@ class AnswerRows:
         feed: SequenceFeed | SymbolFeed,
         stream: Callable[[], StreamGraph],
     ) -> None:
-        self.graphs, self._feed, self._terms = graphs, feed, terms
-        self.checks, self._stream = feed.checks, stream
-        self.width = max(width_of(terms.recurrent), terms.width)
-
-    def fits(self, item: object) -> bool:
-        """Whether `item` needs no reading, so that its values are checked in its batch alone."""
-        return self.checks and self._feed.fits(item)
-
-    def read(self, value: object, name: str) -> Array:
-        """One sequence of the right shape. Raises InputError naming `name`."""
-        return self._feed.alone(value, name)
-
-    def checked(self, array: Array, name: str) -> Array:
-        """`array` as the graph takes it, its values checked. Raises InputError naming `name`."""
-        return self._feed.checked(array, name)
-
-    def most(self, items: Sequence[Array]) -> int | None:
-        """None: any number of rows runs together."""
-        return None
+        super().__init__(graphs, feed, stream, max(width_of(terms.recurrent), terms.width))
+        self._terms = terms
 
     def pads(self, length: int) -> bool:
         """Whether sequences that differ in length run as one batch."""

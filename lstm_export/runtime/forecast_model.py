@@ -236,14 +236,7 @@ class ForecastModel:
         batch, length, _ = x.shape
         if batch * length * self._width > LONG:
             return self._each(list(x), "x, row {}")
-        how = self._graphs.plan(batch, length)
-        session = self._graphs.open(LAYOUT.model, how)
-        if how.shards == 1:
-            return session.run({"x": x})[0]
-        from lstm_export.runtime.shards import side_by_side
-
-        pieces = side_by_side(lambda rows: session.run({"x": x[rows]})[0], batch, how.shards)
-        return np.concatenate(pieces)
+        return self._graphs.run_batch(x)
 
 
 def _named_x(feed: object) -> object:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from lstm_export.bundle.layout import LAYOUT
 from lstm_export.errors import BundleError
 from lstm_export.runtime.session import Session
 from lstm_export.runtime.settings import Settings, available_cores, plan
 
 if TYPE_CHECKING:
     from lstm_export.contract import GraphSpec
+    from lstm_export.runtime.arrays import Array
     from lstm_export.runtime.settings import Plan
 
 _PLAIN = 3
@@ -65,6 +67,20 @@ class Graphs:
     def plan(self, batch: int, length: int) -> Plan:
         """How inputs of this shape are run."""
         return plan(self.settings_for(batch, length), self.work, batch, length, self.cores)
+
+    def run_batch(self, x: Array) -> Array:
+        """The first output of `model.onnx` for a batch x, rows shared out over the cores where
+        that pays."""
+        how = self.plan(*x.shape[:2])
+        session = self.open(LAYOUT.model, how)
+        if how.shards == 1:
+            return session.run({"x": x})[0]
+        import numpy as np
+
+        from lstm_export.runtime.shards import side_by_side
+
+        pieces = side_by_side(lambda rows: session.run({"x": x[rows]})[0], len(x), how.shards)
+        return np.concatenate(pieces)
 
     def sha256(self, name: str) -> str:
         """The sha256 of one graph, and of the files with its weights where it has any."""

@@ -18,6 +18,7 @@ from lstm_export.contract import Forecast
 from lstm_export.errors import InputError
 from lstm_export.runtime.buckets import CALL_WORK
 from lstm_export.runtime.chunks import chunks
+from lstm_export.runtime.fed_rows import FedRows
 from lstm_export.runtime.packing import packed
 from lstm_export.runtime.settings import LONG, Plan, width_of
 
@@ -59,23 +60,13 @@ class Rows(Protocol[T, R_co]):
     def one(self, batch: T, row: int) -> R_co: ...
 
 
-class ForecastRows:
-    """Runs batches of sequences of a forecaster; `work` and `width` are as `buckets.cut` has them.
+class ForecastRows(FedRows):
+    """Runs batches of sequences of a forecaster.
 
     A sequence is (sequence_length, input_size) in any dtype that the feed takes.
     """
 
-    __slots__ = (
-        "_feed",
-        "_head",
-        "_stream",
-        "_terms",
-        "_wide",
-        "answer",
-        "checks",
-        "graphs",
-        "width",
-    )
+    __slots__ = ("_head", "_terms", "_wide", "answer")
 
     def __init__(
         self,
@@ -85,27 +76,10 @@ class ForecastRows:
         stream: Callable[[], StreamGraph],
     ) -> None:
         recurrent, outputs = terms.recurrent, terms.window.horizon * len(terms.targets)
-        self.graphs, self._feed, self._terms = graphs, feed, terms
-        self.checks, self._stream = feed.checks, stream
-        self.width = width_of(recurrent)
+        super().__init__(graphs, feed, stream, width_of(recurrent))
+        self._terms = terms
         self.answer = terms.window.horizon, len(terms.targets)
         self._head, self._wide = outputs * (recurrent.state_size + VALUE_WORK), outputs
-
-    def fits(self, item: object) -> bool:
-        """Whether `item` needs no reading, so that its values are checked in its batch alone."""
-        return self.checks and self._feed.fits(item)
-
-    def read(self, value: object, name: str) -> Array:
-        """One sequence of the right shape. Raises InputError naming `name`."""
-        return self._feed.alone(value, name)
-
-    def checked(self, array: Array, name: str) -> Array:
-        """`array` as float32, its values checked. Raises InputError naming `name`."""
-        return self._feed.checked(array, name)
-
-    def most(self, items: Sequence[Array]) -> int | None:
-        """None: any number of rows runs together."""
-        return None
 
     def pads(self, length: int) -> bool:
         """Whether sequences of up to `length` steps that differ in length run as one batch."""

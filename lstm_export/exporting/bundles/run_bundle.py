@@ -90,7 +90,7 @@ def _of_sequences(checkpoint: Checkpoint, target: Target) -> _Parts:
     specs = sequence_graphs(terms)
     return _Parts(
         specs,
-        {name: export_sequences(model, description.task, name, target) for name in specs},
+        {name: export_sequences(model, name, target) for name in specs},
         sequence_candidates(model, checkpoint.weights, specs),
-        lambda parity: sequence_card(terms, description.task, description.data.name, parity),
+        lambda parity: sequence_card(terms, description.data.name, parity),
     )

@@ -15,8 +15,8 @@ _SHOWN = 12
 """Names of classes that a card shows."""
 
 
-def sequence_card(terms: Sequences, task: Task, name: str, parity: ParitySummary) -> str:
-    """The card of a model that was trained to `task` the data set `name`."""
+def sequence_card(terms: Sequences, name: str, parity: ParitySummary) -> str:
+    """The card of a model that was trained on the data set `name`."""
     recurrent = terms.recurrent
     directions = ", two directions" if recurrent.bidirectional else ""
     projection = f", projected to {recurrent.proj_size}" if recurrent.proj_size else ""
@@ -32,12 +32,12 @@ def sequence_card(terms: Sequences, task: Task, name: str, parity: ParitySummary
     ]
     return render_card(
         "sequence_card.md.jinja",
-        title=markdown(f"{_DOES[task]}: {', '.join(terms.answer)}"),
+        title=markdown(f"{_DOES[terms.task]}: {', '.join(terms.answer)}"),
         summary=markdown(f"A recurrent model trained on {name}, exported by lstm-export."),
         facts=[(label, markdown(value)) for label, value in facts],
         given=markdown(_given(terms)),
         terms=terms,
-        task=task,
+        task=terms.task,
         width=terms.width,
         parity=parity,
     )

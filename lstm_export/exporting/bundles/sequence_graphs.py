@@ -12,7 +12,6 @@ from lstm_export.contract import (
     Contract,
     GraphSpec,
     Sequences,
-    Task,
     TensorSpec,
 )
 from lstm_export.exporting.module import export_graph
@@ -38,12 +37,10 @@ def sequence_graphs(terms: Sequences) -> dict[str, GraphSpec]:
     return graphs
 
 
-def export_sequences(
-    model: SequenceModel, task: Task, graph: str, target: Target = "portable"
-) -> bytes:
+def export_sequences(model: SequenceModel, graph: str, target: Target = "portable") -> bytes:
     """One graph of `model`, by file name, as ONNX. Raises ExportError."""
     spec = sequence_graphs(model.terms)[graph]
-    contract = Contract(task=task, graph=spec, sequences=model.terms)
+    contract = Contract(task=model.terms.task, graph=spec, sequences=model.terms)
     args = [_example(tensor) for tensor in spec.inputs]
     return export_graph(module_of(model, graph), args, contract, target=target)
 
